@@ -1,0 +1,104 @@
+"""What ties the two tasks: the bridge knows everything about references."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+from jointtask.latent import LatentGrid
+from jointtask.task import Batch, Prediction
+
+if TYPE_CHECKING:
+    from jointtask.randomness import Streams
+
+__all__ = ["Augmented", "Bridge", "Condition"]
+
+
+class Condition(NamedTuple):
+    """The downstream problem inside B x K references; row ``b * K + k`` is example b under reference k.
+
+    Attributes
+    ----------
+    input : Tensor or NamedTuple of tensors, (B * K, ...)
+        What the downstream task is called with.
+    target : Tensor or NamedTuple of tensors, (B * K, ...), or None
+        What its energy is taken against; None where the batch has no annotation.
+    """
+
+    input: Any
+    target: Any
+
+
+class Augmented(NamedTuple):
+    """A transformed batch with its transformed references.
+
+    Attributes
+    ----------
+    batch : Batch
+        The transformed examples.
+    reference : Tensor, (B, K, D)
+        The references in the transformed frame: what the upstream task learns.
+    conditioned : Tensor, (B, K, D)
+        The references under which the downstream task learns: the same, or jittered around them.
+    """
+
+    batch: Batch
+    reference: Tensor
+    conditioned: Tensor
+
+
+class Bridge(Protocol):
+    """The grid of adjustments, and what a reference means.
+
+    References are (..., D) float32 tensors in the frame's units, on the batch's device. Nothing here loops over
+    examples in Python, except `finish`.
+
+    Attributes
+    ----------
+    grid : LatentGrid
+        The adjustments.
+    coordinates : tuple of str, (D,)
+        Their names, for records and figures.
+    units : str
+        The unit of a coordinate, for records and figures.
+    keys : tuple of str
+        The names that a training batch must have.
+    """
+
+    grid: LatentGrid
+    coordinates: tuple[str, ...]
+    units: str
+    keys: tuple[str, ...]
+
+    def base(self, batch: Batch) -> Tensor:
+        """Return the reference that the annotation implies, (B, D); always usable."""
+        ...
+
+    def reference(self, centre: Tensor, state: Tensor) -> Tensor:
+        """Adjust centres (B, D) by states (K, D) or (B, K, D): references (B, K, D)."""
+        ...
+
+    def usable(self, reference: Tensor) -> Tensor:
+        """Say which references (..., D) the downstream task can be solved in: (...,), bool."""
+        ...
+
+    def admit(self, reference: Tensor) -> Tensor:
+        """Return the nearest usable references, (..., D); for predictions, which may be anything."""
+        ...
+
+    def condition(self, batch: Batch, reference: Tensor) -> Condition:
+        """Pose the downstream problem inside references (B, K, D)."""
+        ...
+
+    def restore(self, prediction: Prediction, reference: Tensor) -> Tensor:
+        """Bring downstream predictions of B * K rows back to the frame: (B, K, ...), probabilities in [0, 1]."""
+        ...
+
+    def finish(self, frame: Tensor, example: Any) -> Any:
+        """Bring one frame prediction (...) to the example's own size: what metrics score and users get."""
+        ...
+
+    def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:
+        """Transform examples and references (B, K, D) together, for the M-step only."""
+        ...

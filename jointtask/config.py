@@ -1,0 +1,166 @@
+"""The run file as frozen attrs classes: its tables, keys, types, defaults and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from attrs import field, frozen, validators
+
+__all__ = [
+    "DataTables",
+    "EmTable",
+    "EvaluateTable",
+    "Optimizer",
+    "PredictTable",
+    "RunFile",
+    "RunTable",
+    "SamplerTable",
+    "Table",
+    "TaskTable",
+]
+
+_POSITIVE = validators.gt(0)
+_AT_LEAST_0 = validators.ge(0)
+_AT_LEAST_1 = validators.ge(1)
+
+
+def _help(text: str) -> dict[str, str]:
+    return {"help": text}
+
+
+@frozen
+class RunTable:
+    """`[run]`: what the run is called, where and how it runs."""
+
+    name: str = field(metadata=_help("name of the run, and of its directory"), validator=validators.min_len(1))
+    seed: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("everything random depends on it"))
+    device: Literal["auto", "cpu", "cuda", "mps"] = field(
+        default="auto", metadata=_help("a named device is a demand: the run fails where it is absent")
+    )
+    precision: Literal["float32", "bfloat16"] = field(
+        default="float32", metadata=_help("of the networks' forward passes; energies are always float32 or better")
+    )
+    channels_last: bool = field(default=False, metadata=_help("memory layout of the networks"))
+    threads: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("CPU threads; 0 leaves it to torch"))
+    workers: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("for preparing data; 0 is one per core"))
+    output: str = field(default="runs", metadata=_help("folder that the run directory is made in"))
+    checkpoint_seconds: float = field(
+        default=60.0, validator=_AT_LEAST_0, metadata=_help("least time between two checkpoints inside a round")
+    )
+
+
+@frozen
+class Table:
+    """A table that names a component; `settings` holds the component's own keys, by their settings class."""
+
+    name: str
+    settings: Any
+
+
+@frozen
+class DataTables:
+    """`[data.train]`, `[data.validation]`, `[data.test]`."""
+
+    train: Table
+    validation: Table | None = None
+    test: Table | None = None
+
+
+@frozen
+class Optimizer:
+    """`optimizer = { ... }` of a task: how the M-step trains it. The loss is the energy, averaged over the batch."""
+
+    name: Literal["sgd", "adamw"] = field(default="adamw", metadata=_help("the algorithm"))
+    rate: float = field(default=1e-3, validator=_AT_LEAST_0, metadata=_help("learning rate"))
+    rates: Mapping[str, float] = field(
+        factory=dict, metadata=_help("learning rate by parameter group; 0 freezes the group")
+    )
+    bias_rate: float = field(default=1.0, validator=_AT_LEAST_0, metadata=_help("factor on the rate of biases"))
+    momentum: float = field(
+        default=0.9, validator=[_AT_LEAST_0, validators.lt(1)], metadata=_help("of sgd; adamw keeps its betas")
+    )
+    weight_decay: float = field(default=0.0, validator=_AT_LEAST_0, metadata=_help("of all parameters but biases"))
+    schedule: Literal["constant", "cosine", "step"] = field(
+        default="constant", metadata=_help("of the rate over all epochs of the run")
+    )
+    step_epochs: int = field(default=10, validator=_AT_LEAST_1, metadata=_help("epochs between two steps"))
+    step_factor: float = field(default=0.1, validator=_POSITIVE, metadata=_help("factor of one step"))
+    warmup_steps: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("steps of linear increase from 0"))
+    clip: float = field(default=0.0, validator=_AT_LEAST_0, metadata=_help("largest gradient norm; 0 is no limit"))
+
+
+@frozen
+class TaskTable(Table):
+    """`[upstream]` and `[downstream]`: the component's own keys, and these."""
+
+    weight: float = field(default=1.0, validator=_AT_LEAST_0, metadata=_help("factor on the task's energy"))
+    optimizer: Optimizer = field(factory=Optimizer, metadata=_help("how the M-step trains the task"))
+
+
+@frozen
+class SamplerTable(Table):
+    """`[sampler]`: the component's own keys, and these."""
+
+    estimate: Literal["best", "last", "weighted"] = field(
+        default="best",
+        metadata=_help("what the M-step trains on: lowest energy visited, last state, or em.draws weighted draws"),
+    )
+
+
+@frozen
+class EmTable:
+    """`[em]`: the schedule of the EM loop."""
+
+    rounds: int = field(default=5, validator=_AT_LEAST_0, metadata=_help("E-steps, each followed by an M-step"))
+    warmup_epochs: int = field(
+        default=5, validator=_AT_LEAST_0, metadata=_help("epochs at no adjustment before the first round")
+    )
+    epochs_per_round: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("epochs of one M-step"))
+    batch_size: int = field(default=32, validator=_AT_LEAST_1, metadata=_help("examples in a step of the M-step"))
+    draws: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("draws per example of estimate = 'weighted'"))
+    estep_batch: int = field(default=64, validator=_AT_LEAST_1, metadata=_help("examples sampled together"))
+    downstream_batch: int = field(
+        default=256, validator=_AT_LEAST_1, metadata=_help("references evaluated in one downstream forward pass")
+    )
+    oracle_examples: int = field(
+        default=8,
+        validator=_AT_LEAST_0,
+        metadata=_help("examples compared with exhaustive enumeration in each round; 0 is none"),
+    )
+
+
+@frozen
+class PredictTable:
+    """`[predict]`: how a trained pair predicts."""
+
+    draws: int = field(
+        default=1, validator=_AT_LEAST_1, metadata=_help("references averaged; 1 is the predicted one alone")
+    )
+    batch_size: int = field(default=32, validator=_AT_LEAST_1, metadata=_help("examples predicted together"))
+
+
+@frozen
+class EvaluateTable:
+    """`[evaluate]`: what is scored."""
+
+    metrics: Sequence[str] = field(factory=tuple, metadata=_help("names of metrics, the leading one first"))
+    predictors: Sequence[str] = field(
+        factory=tuple, metadata=_help("names of predictors scored on the test data beside the run")
+    )
+
+
+@frozen
+class RunFile:
+    """A resolved run file."""
+
+    run: RunTable
+    data: DataTables
+    upstream: TaskTable
+    downstream: TaskTable
+    bridge: Table
+    sampler: SamplerTable
+    proposal: Sequence[Table] = ()
+    em: EmTable = field(factory=EmTable)
+    predict: PredictTable = field(factory=PredictTable)
+    evaluate: EvaluateTable = field(factory=EvaluateTable)

@@ -1,0 +1,51 @@
+"""What a metric is: a score per example, and how scores of many examples become numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+__all__ = ["Metric", "Summary"]
+
+
+@frozen
+class Summary:
+    """One number that a metric reports over a data set.
+
+    Attributes
+    ----------
+    definition : str
+        What the number is, in one sentence with its range; printed beside it.
+    better : "higher" or "lower"
+        Which way is better.
+    reduce : callable
+        Maps the scores of n examples, (n, ...), to the number. NaN scores are examples without a score.
+    percent : bool
+        Shown times 100.
+    """
+
+    definition: str
+    better: Literal["higher", "lower"]
+    reduce: Callable[[NDArray[np.float64]], float]
+    percent: bool = False
+
+
+@frozen
+class Metric:
+    """A score.
+
+    Attributes
+    ----------
+    score : callable
+        ``score(prediction, example)`` with what `Bridge.finish` (or a predictor) and `Dataset.example` return:
+        a float or an array of one fixed shape, as float64. A float is also written per example.
+    summaries : mapping of str to Summary
+        The numbers it reports, by name.
+    """
+
+    score: Callable[[Any, Any], float | NDArray[np.float64]]
+    summaries: Mapping[str, Summary]

@@ -1,0 +1,82 @@
+"""What a pair draws for the report, and what it draws from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+from torch import Tensor
+
+__all__ = ["Draw", "Panel", "PanelData", "PanelExample"]
+
+
+@frozen(eq=False)
+class PanelExample:
+    """One example with all that the run knows about it.
+
+    Attributes
+    ----------
+    example : Any
+        At its own size, as `Dataset.example` gives it.
+    batch : mapping of str to Tensor
+        Its frame, B = 1, with the prepared tensors of the proposal terms under their names.
+    predicted : Tensor, (D,)
+        The predicted reference.
+    base, estimate : Tensor, (D,), or None
+        The reference before and after adjustment; None for an example that the E-step has not seen.
+    prediction : Any
+        What `finish` returned through the predicted reference.
+    scores : mapping of str to float
+        By metric name.
+    """
+
+    example: Any
+    batch: Mapping[str, Tensor]
+    predicted: Tensor
+    base: Tensor | None
+    estimate: Tensor | None
+    prediction: Any
+    scores: Mapping[str, float]
+
+
+@frozen(eq=False)
+class PanelData:
+    """What the panels of one run are drawn from.
+
+    Attributes
+    ----------
+    fixed : sequence of PanelExample
+        Training examples, the same in every report of the run.
+    worst : sequence of PanelExample
+        The test examples with the worst score, worst first.
+    worst_by : str
+        The metric that they are the worst in.
+    """
+
+    fixed: Sequence[PanelExample]
+    worst: Sequence[PanelExample]
+    worst_by: str
+
+
+@frozen
+class Panel:
+    """One picture for the report.
+
+    Attributes
+    ----------
+    title : str
+        Heading.
+    caption : str
+        What it shows, and how to read it.
+    png : bytes
+        The picture.
+    """
+
+    title: str
+    caption: str
+    png: bytes
+
+
+Draw = Callable[[PanelData], Sequence[Panel]]
+"""What the `build` of a panel component returns."""

@@ -1,0 +1,73 @@
+"""One random stream per (seed, round, example id)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["Streams", "derive"]
+
+
+def derive(*parts: int | str) -> int:
+    """Return a 63-bit seed that depends on all parts and nothing else."""
+    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+
+
+class Streams:
+    """The random streams of B examples, one row each.
+
+    A row's numbers depend on (seed, round, purpose, example id) and on what that row drew before: never on the other
+    rows, so neither on batch size, order nor number of workers.
+
+    Parameters
+    ----------
+    seed : int
+        The run's seed.
+    round : int
+        The round, or the epoch.
+    ids : sequence of B str
+        The examples.
+    purpose : str
+        What the numbers are for; streams of different purposes are independent.
+    """
+
+    def __init__(self, seed: int, round: int, ids: Sequence[str], purpose: str) -> None:
+        self._generators = [
+            np.random.Generator(np.random.Philox(key=derive(seed, purpose, round, name))) for name in ids
+        ]
+
+    def __len__(self) -> int:
+        return len(self._generators)
+
+    def uniform(self, count: int) -> Tensor:
+        """Draw uniform numbers in [0, 1), (B, count), float64."""
+        return torch.from_numpy(np.stack([g.random(count) for g in self._generators]))
+
+    def normal(self, count: int) -> Tensor:
+        """Draw standard normal numbers, (B, count), float64."""
+        return torch.from_numpy(np.stack([g.standard_normal(count) for g in self._generators]))
+
+    def categorical(self, log_weight: Tensor, count: int) -> Tensor:
+        """Draw indices with probabilities proportional to ``exp(log_weight)``, by inversion.
+
+        Parameters
+        ----------
+        log_weight : Tensor, (B, N), float64
+            Need not be normalised; -inf is never drawn. Each row has a finite entry.
+        count : int
+            Draws per row.
+
+        Returns
+        -------
+        Tensor, (B, count), int64
+        """
+        weight = np.exp(log_weight.numpy() - log_weight.numpy().max(axis=1, keepdims=True))
+        cumulative = np.cumsum(weight, axis=1)
+        point = self.uniform(count).numpy() * cumulative[:, -1:]
+        drawn = [np.searchsorted(row, p, side="right") for row, p in zip(cumulative, point, strict=True)]
+        return torch.from_numpy(np.stack(drawn))

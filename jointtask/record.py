@@ -1,0 +1,171 @@
+"""Frozen records of what a run did: what is written to disk and what the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+
+__all__ = ["Energy", "OracleRecord", "RoundRecord", "RunRecord", "SamplerRecord", "ScoreRecord"]
+
+
+@frozen
+class Energy:
+    """The objective (Eq. 6) and its two terms: means over examples, weights applied."""
+
+    upstream: float
+    downstream: float
+
+    @property
+    def total(self) -> float:
+        """The objective."""
+        return self.upstream + self.downstream
+
+
+@frozen
+class OracleRecord:
+    """A sampler against exhaustive enumeration, on `examples` examples.
+
+    Attributes
+    ----------
+    examples : int
+        How many were enumerated.
+    regret : float
+        Mean energy of the estimate above the exhaustive optimum; 0 is perfect.
+    mass : float
+        Mean posterior probability of the states visited, in [0, 1].
+    """
+
+    examples: int
+    regret: float
+    mass: float
+
+
+@frozen
+class SamplerRecord:
+    """Diagnostics of one E-step: means over examples.
+
+    Attributes
+    ----------
+    acceptance : float or None
+        Share of moves accepted; None for a sampler that makes none.
+    visited, evaluated : float
+        Distinct states visited, and distinct states whose downstream energy was computed, an example.
+    gain : float
+        Energy at no adjustment minus energy at the estimate; never negative for the estimate `best`.
+    moved : float
+        Share of examples whose estimate differs from no adjustment.
+    effective : float or None
+        Effective number of draws, from their weights or, for a chain, from its autocorrelation.
+    oracle : OracleRecord or None
+        None if `em.oracle_examples` is 0.
+    """
+
+    acceptance: float | None
+    visited: float
+    evaluated: float
+    gain: float
+    moved: float
+    effective: float | None
+    oracle: OracleRecord | None
+
+
+@frozen
+class RoundRecord:
+    """One round; no clock in it.
+
+    Attributes
+    ----------
+    round : int
+        From 1. Round 0 is the end of the warm-up: only its `training` and `validation` are filled.
+    start, estimate : Energy or None
+        The objective at no adjustment and at the estimate, by the networks that entered the round.
+    sampler : SamplerRecord or None
+        Diagnostics of the E-step.
+    adjustment : sequence of (D,) mappings
+        For each coordinate, ``{level: count}`` of the estimates, level as text.
+    training : mapping of str to float
+        Mean energy seen in the last epoch, by "upstream" and "downstream", weights applied, augmented.
+    validation : mapping of str to float
+        Scores through the predicted reference, by summary name; empty without validation data.
+    """
+
+    round: int
+    start: Energy | None = None
+    estimate: Energy | None = None
+    sampler: SamplerRecord | None = None
+    adjustment: Sequence[Mapping[str, int]] = ()
+    training: Mapping[str, float] = field(factory=dict)
+    validation: Mapping[str, float] = field(factory=dict)
+
+
+@frozen
+class ScoreRecord:
+    """Scores of one predictor on one data set.
+
+    Attributes
+    ----------
+    predictor : str
+        "this run", or a predictor's name.
+    data : str
+        "validation" or "test", or the name of another data set.
+    examples : int
+        How many were scored.
+    values : mapping of str to float
+        By summary name.
+    per_example : mapping of str to mapping of str to float
+        By metric name, then example id; only metrics that give one number an example.
+    """
+
+    predictor: str
+    data: str
+    examples: int
+    values: Mapping[str, float]
+    per_example: Mapping[str, Mapping[str, float]] = field(factory=dict)
+
+
+@frozen
+class RunRecord:
+    """One run, as far as it has come.
+
+    Attributes
+    ----------
+    name : str
+        `run.name`.
+    directory : str
+        The run directory.
+    config : mapping
+        The resolved run file.
+    versions : mapping of str to str
+        Python, torch, jointtask, plugins, device, threads.
+    data : mapping of str to mapping
+        For each of train, validation, test: `examples`, `fingerprint`, `notes`.
+    parameters : mapping of str to int
+        Number of parameters, by "upstream" and "downstream".
+    rounds : sequence of RoundRecord
+        So far.
+    timing : sequence of mappings
+        ``{"round": int, "phase": str, "seconds": float}``.
+    scores : sequence of ScoreRecord
+        Of the finished run and of the predictors beside it.
+    definitions : mapping of str to mapping
+        By summary name: `definition`, `better`, `percent`.
+    warnings : sequence of str
+        What a user should look at, each with a setting to change.
+    finished : bool
+        Whether the run came to its end.
+    """
+
+    name: str
+    directory: str
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    data: Mapping[str, Mapping[str, Any]]
+    parameters: Mapping[str, int]
+    rounds: Sequence[RoundRecord] = ()
+    timing: Sequence[Mapping[str, Any]] = ()
+    scores: Sequence[ScoreRecord] = ()
+    definitions: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    warnings: Sequence[str] = ()
+    finished: bool = False
