@@ -95,8 +95,8 @@ class Bridge(Protocol):
         """Bring downstream predictions of B * K rows back to the frame: (B, K, ...), probabilities in [0, 1]."""
         ...
 
-    def finish(self, frame: Tensor, example: Any) -> Any:
-        """Bring one frame prediction (...) to the example's own size: what metrics score and users get."""
+    def finish(self, frame: Tensor, reference: Tensor, example: Any) -> Any:
+        """Bring one frame prediction (...) and its reference (D,) to the example's own size: what metrics score."""
         ...
 
     def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:

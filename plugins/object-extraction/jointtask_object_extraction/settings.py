@@ -1,0 +1,103 @@
+"""The settings of every component of this plugin; light to import, so that listing them costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from attrs import field, frozen, validators
+
+__all__ = [
+    "BoxAdjustment",
+    "ImageFolder",
+    "Localization",
+    "Segmentation",
+    "SuperpixelBoundary",
+    "SyntheticObjects",
+]
+
+_AT_LEAST_0 = validators.ge(0)
+_AT_LEAST_1 = validators.ge(1)
+
+
+def _help(text: str) -> dict[str, Any]:
+    return {"help": text}
+
+
+@frozen
+class ImageFolder:
+    """`image-folder`: a folder of images and a folder of masks."""
+
+    images: str = field(metadata=_help("folder of images, searched in depth"))
+    masks: str = field(default="", metadata=_help("folder of masks with the images' stems; empty: no annotation"))
+    ids: str = field(default="", metadata=_help("text file of stems to use, one a line; empty: all"))
+    limit: int = field(
+        default=0, validator=_AT_LEAST_0, metadata=_help("use this many, chosen by a hash of the id; 0: all")
+    )
+    empty: Literal["error", "skip"] = field(default="error", metadata=_help("what to do with a mask without object"))
+    max_pixels: int = field(
+        default=100_000_000, validator=_AT_LEAST_1, metadata=_help("refuse an image with more pixels than this")
+    )
+
+
+@frozen
+class SyntheticObjects:
+    """`synthetic-objects`: textured objects on textured grounds, generated."""
+
+    split: Literal["train", "validation", "test"] = field(metadata=_help("splits share no texture region or seed"))
+    examples: int = field(default=512, validator=_AT_LEAST_1, metadata=_help("how many"))
+    seed: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("of the generator"))
+
+
+@frozen
+class Localization:
+    """`object-localization`: the box of the salient object."""
+
+    network: Literal["paper", "release", "compact"] = field(default="compact", metadata=_help("architecture"))
+    weights: str = field(
+        default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random")
+    )
+    sha256: str = field(default="", metadata=_help("of the weights; required for a URL"))
+
+
+@frozen
+class Segmentation:
+    """`object-segmentation`: the mask of the object inside the box."""
+
+    network: Literal["paper", "release", "compact"] = field(default="compact", metadata=_help("architecture"))
+    weights: str = field(
+        default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random")
+    )
+    sha256: str = field(default="", metadata=_help("of the weights; required for a URL"))
+
+
+@frozen
+class BoxAdjustment:
+    """`box-adjustment`: the four sides of a box, displaced."""
+
+    levels: Sequence[float] = field(
+        default=(-10.0, -5.0, 0.0, 5.0, 10.0), metadata=_help("displacements of each side, in frame units")
+    )
+    center: Literal["target"] = field(default="target", metadata=_help("what is adjusted: the annotated box"))
+    likelihood: Literal["reference", "frame"] = field(
+        default="reference", metadata=_help("pixels that the downstream energy counts: inside the box, or all")
+    )
+    context: float = field(
+        default=1.0, validator=validators.ge(1), metadata=_help("factor on the annotated box's sides, about its centre")
+    )
+    flip: bool = field(default=False, metadata=_help("mirror at random in the M-step"))
+    jitter: float = field(
+        default=0.0, validator=_AT_LEAST_0, metadata=_help("move the sides at random in the M-step, at most this far")
+    )
+    colour: float = field(
+        default=0.0, validator=_AT_LEAST_0, metadata=_help("change brightness, contrast, saturation by this share")
+    )
+
+
+@frozen
+class SuperpixelBoundary:
+    """`superpixel-boundary`: references whose border runs along superpixel boundaries."""
+
+    points: int = field(default=200, validator=_AT_LEAST_1, metadata=_help("looked at along the border"))
+    segments: int = field(default=200, validator=_AT_LEAST_1, metadata=_help("superpixels, about"))
+    compactness: float = field(default=10.0, validator=validators.gt(0), metadata=_help("of SLIC"))
