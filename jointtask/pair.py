@@ -1,0 +1,82 @@
+"""The two task networks, the bridge between them, and how they are run."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from jointtask.bridge import Bridge
+from jointtask.task import Batch, Prediction
+from jointtask.tree import repeat_rows, to_float32
+
+__all__ = ["Pair"]
+
+
+@frozen(eq=False)
+class Pair:
+    """Two tasks tied by a bridge, on one device.
+
+    Attributes
+    ----------
+    upstream, downstream : torch.nn.Module
+        An `UpstreamTask` and a `DownstreamTask`.
+    bridge : Bridge
+        What ties them.
+    device : torch.device
+        Where they run.
+    upstream_weight, downstream_weight : float
+        Factors on their energies.
+    precision : torch.dtype
+        Of the forward passes; energies are float32.
+    downstream_batch : int
+        References evaluated in one downstream forward pass outside of training.
+    """
+
+    upstream: Any
+    downstream: Any
+    bridge: Bridge
+    device: torch.device
+    upstream_weight: float = 1.0
+    downstream_weight: float = 1.0
+    precision: torch.dtype = torch.float32
+    downstream_batch: int = 256
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The two networks by role."""
+        return {"upstream": self.upstream, "downstream": self.downstream}
+
+    def train(self, mode: bool) -> None:
+        """Put both networks into training or evaluation mode."""
+        for module in self.modules.values():
+            module.train(mode)
+
+    def predict_upstream(self, batch: Batch) -> Prediction:
+        """Run the upstream network; predictions are float32 whatever the precision."""
+        with self._autocast():
+            prediction = self.upstream(batch)
+        return to_float32(prediction)
+
+    def predict_downstream(self, inputs: Any) -> Prediction:
+        """Run the downstream network; predictions are float32 whatever the precision."""
+        with self._autocast():
+            prediction = self.downstream(inputs)
+        return to_float32(prediction)
+
+    def upstream_energy(self, prediction: Prediction, reference: Tensor) -> Tensor:
+        """Return the weighted upstream energy of references (B, K, D): (B, K)."""
+        examples, count, dimensions = reference.shape
+        energy = self.upstream.energy(repeat_rows(prediction, count), reference.reshape(-1, dimensions))
+        return self.upstream_weight * energy.reshape(examples, count)
+
+    def downstream_energy(self, prediction: Prediction, target: Any) -> Tensor:
+        """Return the weighted downstream energy of each row."""
+        energy: Tensor = self.downstream_weight * self.downstream.energy(prediction, target)
+        return energy
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16)

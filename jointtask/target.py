@@ -1,0 +1,126 @@
+"""The posterior of a batch over the grid: energies by state, memoised."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from jointtask.latent import LatentGrid
+from jointtask.pair import Pair
+from jointtask.task import Batch
+from jointtask.tree import select_rows
+
+__all__ = ["NetworkTarget", "Target"]
+
+
+class Target(Protocol):
+    """What a sampler samples from: ``pi(state) ~ exp(-energy(state))`` for each of B examples.
+
+    Everything is on the CPU; samplers do no arithmetic on the device.
+
+    Attributes
+    ----------
+    grid : LatentGrid
+        The N states.
+    log_proposal : Tensor, (B, N), float64
+        Normalised log q (Eq. 8); -inf on unusable states.
+    start : Tensor, (B,), int64
+        No adjustment; always usable.
+    """
+
+    grid: LatentGrid
+    log_proposal: Tensor
+    start: Tensor
+
+    def energy(self, index: Tensor) -> Tensor:
+        """Return the energies (B, K), float64, of states (B, K), int64; +inf on unusable states.
+
+        A state is paid for once, however often it is asked for; one request is evaluated in full batches.
+        """
+        ...
+
+
+class NetworkTarget:
+    """The posterior that two networks define for a batch (Eq. 6-7).
+
+    Parameters
+    ----------
+    pair : Pair
+        The networks and their bridge.
+    batch : Batch
+        B examples on the pair's device.
+    reference : Tensor, (B, N, D)
+        The references of all states.
+    usable : Tensor, (B, N), bool
+        Which of them the downstream task can be solved in.
+    log_proposal : Tensor, (B, N), float64
+        Normalised log q.
+
+    Attributes
+    ----------
+    upstream, downstream : Tensor, (B, N), float64
+        The two weighted terms of the energy; the downstream one is NaN where it has not been evaluated.
+    """
+
+    def __init__(self, pair: Pair, batch: Batch, reference: Tensor, usable: Tensor, log_proposal: Tensor) -> None:
+        self.grid = pair.bridge.grid
+        self.log_proposal = log_proposal
+        self.start = torch.full((len(log_proposal),), self.grid.start)
+        self._pair = pair
+        self._batch = batch
+        self._reference = reference
+        with torch.inference_mode():
+            upstream = pair.upstream_energy(pair.predict_upstream(batch), reference)
+        self.upstream = upstream.to("cpu", torch.float64)
+        unusable = ~usable.cpu()
+        self.downstream = torch.full_like(self.upstream, torch.nan).masked_fill(unusable, torch.inf)
+
+    def energy(self, index: Tensor) -> Tensor:
+        """Return the energies (B, K) of states (B, K); see `Target.energy`."""
+        wanted = torch.zeros_like(self.downstream, dtype=torch.bool)
+        wanted.scatter_(1, index, True)
+        self._evaluate(wanted)
+        return self.upstream.gather(1, index) + self.downstream.gather(1, index)
+
+    def enumerate(self, rows: Tensor) -> Tensor:
+        """Return the energies of all states of some examples, (len(rows), N)."""
+        wanted = torch.zeros_like(self.downstream, dtype=torch.bool)
+        wanted[rows] = True
+        self._evaluate(wanted)
+        return self.upstream[rows] + self.downstream[rows]
+
+    @property
+    def evaluated(self) -> Tensor:
+        """Number of states whose downstream energy has been computed, (B,)."""
+        return torch.isfinite(self.downstream).sum(dim=1)
+
+    def _evaluate(self, wanted: Tensor) -> None:
+        """Fill in the downstream energies that are wanted and unknown, in full batches ordered by example."""
+        example, state = (wanted & torch.isnan(self.downstream)).nonzero(as_tuple=True)
+        size = self._pair.downstream_batch
+        with torch.inference_mode():
+            for chunk in zip(example.split(size), state.split(size), strict=True):
+                self.downstream[chunk] = self._downstream_energy(*chunk)
+
+    def _downstream_energy(self, example: Tensor, state: Tensor) -> Tensor:
+        """Evaluate (example, state) pairs, (M,) each, examples in ascending order."""
+        first, last = int(example[0]), int(example[-1]) + 1
+        counts = torch.bincount(example - first, minlength=last - first)
+        # The bridge poses B x K problems: examples with fewer states are padded with state 0, and the padding dropped.
+        column = torch.arange(len(example)) - (counts.cumsum(0) - counts)[example - first]
+        width = int(counts.max())
+        padded = torch.zeros(last - first, width, dtype=torch.int64)
+        padded[example - first, column] = state
+        device = self._reference.device
+        dimensions = self._reference.shape[-1]
+        reference = self._reference[first:last].gather(
+            1, padded.to(device).unsqueeze(-1).expand(-1, -1, dimensions)
+        )
+        condition = self._pair.bridge.condition(select_rows(self._batch, slice(first, last)), reference)
+        if len(example) < padded.numel():
+            rows = ((example - first) * width + column).to(device)
+            condition = type(condition)(*(select_rows(part, rows) for part in condition))
+        energy = self._pair.downstream_energy(self._pair.predict_downstream(condition.input), condition.target)
+        return energy.to("cpu", torch.float64)
