@@ -1,0 +1,102 @@
+"""Random outlines: blobs, polygons, ellipses with bites, bodies with limbs."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["draw_shape"]
+
+_SUBPIXEL = 4
+"""Bits of sub-pixel position in OpenCV's drawing functions."""
+
+Points = NDArray[np.float64]
+
+
+def draw_shape(
+    height: int, width: int, random: np.random.Generator, *, sides: tuple[float, float]
+) -> NDArray[np.bool_]:
+    """Draw one random shape somewhere in a frame.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the frame, in pixels.
+    random : numpy.random.Generator
+        Where the shape comes from.
+    sides : (float, float)
+        Least and greatest side of its box, as a share of the frame's side; a bite may make a box a little smaller.
+
+    Returns
+    -------
+    ndarray, (height, width), bool
+    """
+    kind = random.integers(4)
+    parts = [_blob, _polygon, _ellipse, _body][kind](random)
+    turn = random.uniform(0, 2 * np.pi)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    parts = [part @ rotation for part in parts]
+    low, high = np.concatenate(parts).min(axis=0), np.concatenate(parts).max(axis=0)
+
+    stretch = np.exp(random.uniform(-0.3, 0.3))
+    share = np.clip(random.uniform(*sides) * np.array([stretch, 1 / stretch]), *sides)
+    corner = random.uniform(0, 1, 2) * (1 - share)
+    frame = np.array([width, height])
+    parts = [((part - low) / (high - low) * share + corner) * frame for part in parts]
+
+    mask = np.zeros((height, width), np.uint8)
+    for part in parts:
+        cv2.fillPoly(mask, [np.round(part * 2**_SUBPIXEL).astype(np.int32)], 1, shift=_SUBPIXEL)
+    for _ in range(random.integers(1, 3) if kind == 2 else 0):
+        _bite(mask, parts[0], random)
+    return mask.astype(bool)
+
+
+def _circle(count: int = 96) -> Points:
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def _blob(random: np.random.Generator) -> list[Points]:
+    angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+    order = np.arange(2, 6)
+    size, phase = random.normal(0, 0.3, 4) / order, random.uniform(0, 2 * np.pi, 4)
+    radius = 1 + (size * np.cos(angle[:, None] * order + phase)).sum(axis=1)
+    return [_circle() * np.maximum(radius, 0.3)[:, None]]
+
+
+def _polygon(random: np.random.Generator) -> list[Points]:
+    """A polygon with rounded corners: a closed curve, smoothed."""
+    count = random.integers(4, 8)
+    angle = (np.arange(count) + random.uniform(-0.3, 0.3, count)) * 2 * np.pi / count
+    corners = np.stack([np.cos(angle), np.sin(angle)], axis=1) * random.uniform(0.7, 1.1, (count, 1))
+    outline = np.concatenate(
+        [np.linspace(a, b, 24) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True)]
+    )
+    return [np.mean([np.roll(outline, step, axis=0) for step in range(-4, 5)], axis=0)]
+
+
+def _ellipse(random: np.random.Generator) -> list[Points]:
+    return [_circle() * np.array([1.0, random.uniform(0.5, 1.0)])]
+
+
+def _body(random: np.random.Generator) -> list[Points]:
+    """A body with two to four limbs, thinner towards their ends."""
+    body = _circle() * np.array([1.0, random.uniform(0.55, 0.9)])
+    angles = random.uniform(0, 2 * np.pi) + np.cumsum(random.uniform(0.7, 1.8, random.integers(2, 5)))
+    limbs = []
+    for angle in angles:
+        along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        root, tip, length = random.uniform(0.2, 0.32), random.uniform(0.1, 0.2), random.uniform(1.15, 1.6)
+        limbs.append(
+            np.array([root * across, length * along + tip * across, length * along - tip * across, -root * across])
+        )
+    return [body, *limbs]
+
+
+def _bite(mask: NDArray[np.uint8], outline: Points, random: np.random.Generator) -> None:
+    centre = outline[random.integers(len(outline))]
+    radius = random.uniform(0.12, 0.22) * np.sqrt(mask.sum())
+    at = np.round(centre * 2**_SUBPIXEL).astype(int)
+    cv2.circle(mask, (int(at[0]), int(at[1])), round(radius * 2**_SUBPIXEL), 0, -1, shift=_SUBPIXEL)
