@@ -1,12 +1,14 @@
-"""What the bridge asks of a segmentation: a mask, and where on the energy scale its error stands."""
+"""The two likelihoods of object extraction (Eq. 3 and 5), and what the bridge asks of a segmentation."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-__all__ = ["MaskTarget"]
+__all__ = ["MaskTarget", "box_energy", "mask_energy"]
 
 
 class MaskTarget(NamedTuple):
@@ -28,3 +30,44 @@ class MaskTarget(NamedTuple):
     mask: Tensor
     scale: Tensor
     offset: Tensor
+
+
+def box_energy(box: Tensor, reference: Tensor) -> Tensor:
+    """Return the squared error of each box (Eq. 5, without Caffe's factor 1/2).
+
+    Parameters
+    ----------
+    box, reference : Tensor, (B, 4)
+        In frame units.
+
+    Returns
+    -------
+    Tensor, (B,), float32 or better
+        In squared frame units, summed over the four sides.
+    """
+    difference = _at_least_float32(box) - _at_least_float32(reference)
+    return difference.square().sum(dim=1)
+
+
+def mask_energy(logit: Tensor, target: MaskTarget) -> Tensor:
+    """Return the cross entropy of each segmentation (Eq. 3), on the target's scale.
+
+    Parameters
+    ----------
+    logit : Tensor, (M, H, W)
+        Log odds of the object.
+    target : MaskTarget
+        Of the same M segmentations.
+
+    Returns
+    -------
+    Tensor, (M,), float32 or better
+        In nats, summed over the outputs.
+    """
+    logit = _at_least_float32(logit)
+    entropy = F.binary_cross_entropy_with_logits(logit, target.mask.to(logit.dtype), reduction="none")
+    return target.scale * entropy.sum(dim=(1, 2)) + target.offset
+
+
+def _at_least_float32(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
