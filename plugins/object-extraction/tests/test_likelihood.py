@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from jointtask_object_extraction.likelihood import MaskTarget, box_energy, mask_energy
+
+
+def test_box_energy_is_the_squared_error_summed_over_sides() -> None:
+    box = torch.tensor([[1.0, 2.0, 30.0, 40.0], [0.0, 0.0, 10.0, 10.0]])
+    reference = torch.tensor([[2.0, 0.0, 33.0, 40.0], [0.0, 0.0, 10.0, 10.0]])
+    torch.testing.assert_close(box_energy(box, reference), torch.tensor([1.0 + 4.0 + 9.0, 0.0]))
+
+
+def test_mask_energy_is_scale_times_summed_cross_entropy_plus_offset() -> None:
+    odds = torch.tensor([[[2.0, -1.0], [0.5, 0.0]], [[2.0, -1.0], [0.5, 0.0]]])
+    mask = torch.tensor([[[True, True], [False, False]], [[False, False], [False, False]]])
+    target = MaskTarget(mask, scale=torch.tensor([1.0, 0.5]), offset=torch.tensor([0.0, 7.0]))
+
+    def probability(x: float) -> float:
+        return 1 / (1 + math.exp(-x))
+
+    first = -sum(map(math.log, [probability(2.0), probability(-1.0), 1 - probability(0.5), 1 - probability(0.0)]))
+    second = -sum(math.log(1 - probability(x)) for x in (2.0, -1.0, 0.5, 0.0))
+    expected = torch.tensor([first, 0.5 * second + 7.0])
+    torch.testing.assert_close(mask_energy(odds, target), expected)
+    torch.testing.assert_close(mask_energy(odds, target._replace(mask=mask.float())), expected)
+
+
+def test_mask_energy_of_hopeless_odds_is_finite() -> None:
+    target = MaskTarget(torch.ones(1, 2, 2), torch.ones(1), torch.zeros(1))
+    assert mask_energy(torch.full((1, 2, 2), -1e4), target).item() == pytest.approx(4e4)
+
+
+def test_energies_are_float32_even_of_bfloat16_under_autocast() -> None:
+    box, reference = torch.tensor([[100.0, 100.0, 200.0, 200.0]]), torch.tensor([[100.3, 99.6, 200.9, 199.1]])
+    odds = torch.linspace(-3, 3, 2500).view(1, 50, 50)
+    target = MaskTarget(odds > 1, torch.ones(1), torch.zeros(1))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        boxes, masks = box_energy(box, reference), mask_energy(odds.bfloat16(), target)
+    assert boxes.dtype == masks.dtype == torch.float32
+    assert torch.equal(boxes, box_energy(box, reference))
+    assert torch.equal(masks, mask_energy(odds.bfloat16().float(), target))
