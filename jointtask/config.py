@@ -11,6 +11,7 @@ __all__ = [
     "DataTables",
     "EmTable",
     "EvaluateTable",
+    "EvaluationFile",
     "Optimizer",
     "PredictTable",
     "RunFile",
@@ -18,22 +19,42 @@ __all__ = [
     "SamplerTable",
     "Table",
     "TaskTable",
+    "TestTable",
 ]
 
-_POSITIVE = validators.gt(0)
-_AT_LEAST_0 = validators.ge(0)
-_AT_LEAST_1 = validators.ge(1)
+_POSITIVE: Any = validators.gt(0)
+_AT_LEAST_0: Any = validators.ge(0)
+_AT_LEAST_1: Any = validators.ge(1)
 
 
-def _help(text: str) -> dict[str, str]:
-    return {"help": text}
+def _help(text: str, **more: Any) -> dict[str, Any]:
+    """Metadata: ``path`` marks a path, ``component`` the kind of component that a table or a string names."""
+    return {"help": text, **more}
+
+
+def _folder_name(instance: object, attribute: Any, value: str) -> None:
+    if value in ("", ".", "..") or any(character in value for character in "/\\\0"):
+        raise ValueError(f"must be the plain name of a folder, got {value!r}")
+
+
+def _rates(instance: object, attribute: Any, value: Mapping[str, float]) -> None:
+    for group, rate in value.items():
+        if rate < 0:
+            raise ValueError(f"must be at least 0, got {group} = {rate}")
+
+
+def _distinct(instance: object, attribute: Any, value: Sequence[Any]) -> None:
+    names = [item if isinstance(item, str) else item.name for item in value]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"names {name!r} twice")
 
 
 @frozen
 class RunTable:
     """`[run]`: what the run is called, where and how it runs."""
 
-    name: str = field(metadata=_help("name of the run, and of its directory"), validator=validators.min_len(1))
+    name: str = field(metadata=_help("name of the run, and of its directory"), validator=_folder_name)
     seed: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("everything random depends on it"))
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
         default="auto", metadata=_help("a named device is a demand: the run fails where it is absent")
@@ -44,7 +65,7 @@ class RunTable:
     channels_last: bool = field(default=False, metadata=_help("memory layout of the networks"))
     threads: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("CPU threads; 0 leaves it to torch"))
     workers: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("for preparing data; 0 is one per core"))
-    output: str = field(default="runs", metadata=_help("folder that the run directory is made in"))
+    output: str = field(default="runs", metadata=_help("folder that the run directory is made in", path=True))
     checkpoint_seconds: float = field(
         default=60.0, validator=_AT_LEAST_0, metadata=_help("least time between two checkpoints inside a round")
     )
@@ -62,9 +83,9 @@ class Table:
 class DataTables:
     """`[data.train]`, `[data.validation]`, `[data.test]`."""
 
-    train: Table
-    validation: Table | None = None
-    test: Table | None = None
+    train: Table = field(metadata=_help("what the networks learn from", component="dataset"))
+    validation: Table | None = field(default=None, metadata=_help("scored after every round", component="dataset"))
+    test: Table | None = field(default=None, metadata=_help("scored once, at the end", component="dataset"))
 
 
 @frozen
@@ -74,7 +95,7 @@ class Optimizer:
     name: Literal["sgd", "adamw"] = field(default="adamw", metadata=_help("the algorithm"))
     rate: float = field(default=1e-3, validator=_AT_LEAST_0, metadata=_help("learning rate"))
     rates: Mapping[str, float] = field(
-        factory=dict, metadata=_help("learning rate by parameter group; 0 freezes the group")
+        factory=dict, validator=_rates, metadata=_help("learning rate by parameter group; 0 freezes the group")
     )
     bias_rate: float = field(default=1.0, validator=_AT_LEAST_0, metadata=_help("factor on the rate of biases"))
     momentum: float = field(
@@ -112,7 +133,7 @@ class SamplerTable(Table):
 class EmTable:
     """`[em]`: the schedule of the EM loop."""
 
-    rounds: int = field(default=5, validator=_AT_LEAST_0, metadata=_help("E-steps, each followed by an M-step"))
+    rounds: int = field(default=5, validator=_AT_LEAST_1, metadata=_help("E-steps, each followed by an M-step"))
     warmup_epochs: int = field(
         default=5, validator=_AT_LEAST_0, metadata=_help("epochs at no adjustment before the first round")
     )
@@ -144,9 +165,15 @@ class PredictTable:
 class EvaluateTable:
     """`[evaluate]`: what is scored."""
 
-    metrics: Sequence[str] = field(factory=tuple, metadata=_help("names of metrics, the leading one first"))
+    metrics: Sequence[str] = field(
+        factory=tuple,
+        validator=_distinct,
+        metadata=_help("names of metrics, the leading one first", component="metric"),
+    )
     predictors: Sequence[str] = field(
-        factory=tuple, metadata=_help("names of predictors scored on the test data beside the run")
+        factory=tuple,
+        validator=_distinct,
+        metadata=_help("names of predictors scored on the test data beside the run", component="predictor"),
     )
 
 
@@ -154,13 +181,33 @@ class EvaluateTable:
 class RunFile:
     """A resolved run file."""
 
-    run: RunTable
-    data: DataTables
-    upstream: TaskTable
-    downstream: TaskTable
-    bridge: Table
-    sampler: SamplerTable
-    proposal: Sequence[Table] = ()
-    em: EmTable = field(factory=EmTable)
-    predict: PredictTable = field(factory=PredictTable)
+    run: RunTable = field(metadata=_help("what the run is called, where and how it runs"))
+    data: DataTables = field(metadata=_help("the data sets"))
+    upstream: TaskTable = field(metadata=_help("the task that predicts the reference", component="task"))
+    downstream: TaskTable = field(metadata=_help("the task solved inside a reference", component="task"))
+    bridge: Table = field(metadata=_help("the grid of adjustments, and what a reference means", component="bridge"))
+    sampler: SamplerTable = field(metadata=_help("how the E-step samples the adjustment", component="sampler"))
+    proposal: Sequence[Table] = field(
+        factory=tuple,
+        validator=_distinct,
+        metadata=_help("the terms of the proposal distribution", component="proposal"),
+    )
+    em: EmTable = field(factory=EmTable, metadata=_help("the schedule of the EM loop"))
+    predict: PredictTable = field(factory=PredictTable, metadata=_help("how a trained pair predicts"))
+    evaluate: EvaluateTable = field(factory=EvaluateTable, metadata=_help("what is scored"))
+
+
+@frozen
+class TestTable:
+    """`[data.test]` alone."""
+
+    test: Table = field(metadata=_help("what is scored", component="dataset"))
+
+
+@frozen
+class EvaluationFile:
+    """What it takes to score a predictor without a run; only ever made from overrides."""
+
+    data: TestTable
     evaluate: EvaluateTable = field(factory=EvaluateTable)
+    run: RunTable = field(factory=lambda: RunTable(name="evaluation"))

@@ -1,0 +1,7 @@
+"""``python -m jointtask``."""
+
+from __future__ import annotations
+
+from jointtask.cli import main
+
+main()

@@ -1,0 +1,256 @@
+"""Discover plugins, block them by name, isolate every load, attribute what goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pluggy
+from attrs import frozen
+
+from jointtask import __version__, hookspecs
+from jointtask.errors import ConfigError, PluginError, UserError
+
+__all__ = ["HOOKS", "Failure", "Plugins", "Source", "implementations", "load_plugins", "notify", "reason"]
+
+GROUP = "jointtask"
+"""The entry-point group that plugins are found by."""
+
+DISABLE = "JOINTTASK_DISABLE_PLUGINS"
+"""The environment variable that names plugins not to load, separated by commas."""
+
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("jointtask_"))
+"""The names of all hooks."""
+
+
+@frozen
+class Source:
+    """Where a plugin comes from.
+
+    Attributes
+    ----------
+    plugin : str
+        Its name: that of its entry point, or of its file.
+    distribution, version : str
+        What is installed; for a single file, its name and a digest of its content.
+    """
+
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+@frozen
+class Failure:
+    """Something that a plugin gave and that is not used, with the reason."""
+
+    source: Source
+    reason: str
+
+
+@frozen(eq=False)
+class Plugins:
+    """The outcome of loading.
+
+    Attributes
+    ----------
+    manager : pluggy.PluginManager
+        Holds the plugins that were loaded.
+    loaded : mapping of str to Source
+        The source of each of them, by plugin name.
+    failures : sequence of Failure
+        Plugins that were refused.
+    disabled : sequence of Source
+        Plugins that the user disabled.
+    """
+
+    manager: pluggy.PluginManager
+    loaded: Mapping[str, Source]
+    failures: Sequence[Failure]
+    disabled: Sequence[Source]
+
+
+@frozen
+class _Candidate:
+    source: Source
+    load: Callable[[], object]
+
+
+def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
+    """Load the built-in components, every installed plugin that is not disabled, and single files.
+
+    Parameters
+    ----------
+    files : sequence of path
+        Plugins that are one Python file each.
+
+    Returns
+    -------
+    Plugins
+        A plugin that cannot be loaded, or whose hooks are wrong, is a failure in it and does no other harm.
+
+    Raises
+    ------
+    ConfigError
+        If one of `files` does not exist.
+    """
+    candidates = [_builtin(), *_installed(), *(_single(Path(file)) for file in files)]
+    blocked = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
+    manager = _manager()
+    loaded: dict[str, Source] = {}
+    failures: list[Failure] = []
+    names = Counter(candidate.source.plugin for candidate in candidates)
+    for candidate in candidates:
+        source = candidate.source
+        if source.plugin in blocked:
+            continue
+        if names[source.plugin] > 1:
+            others = [str(c.source) for c in candidates if c.source.plugin == source.plugin]
+            failures.append(Failure(source, f"the plugin name '{source.plugin}' is claimed by {' and '.join(others)}"))
+            continue
+        try:
+            plugin = candidate.load()
+            _verify(plugin)
+            manager.register(plugin, source.plugin)
+        except (Exception, SystemExit) as error:
+            failures.append(Failure(source, reason(error)))
+        else:
+            loaded[source.plugin] = source
+    return Plugins(
+        manager=manager,
+        loaded=loaded,
+        failures=tuple(failures),
+        disabled=tuple(c.source for c in candidates if c.source.plugin in blocked),
+    )
+
+
+def implementations(plugins: Plugins, hook: str) -> Iterator[tuple[Source, Callable[..., Any]]]:
+    """Yield the implementations of one hook, each with its source and taking the hook's arguments by keyword."""
+    for implementation in getattr(plugins.manager.hook, hook).get_hookimpls():
+        source = plugins.loaded[implementation.plugin_name]
+        function, taken = implementation.function, implementation.argnames
+
+        def call(*, function: Callable[..., Any] = function, taken: Sequence[str] = taken, **arguments: object) -> Any:
+            return function(*(arguments[name] for name in taken))
+
+        yield source, call
+
+
+def notify(plugins: Plugins, hook: str, /, **arguments: object) -> tuple[str, ...]:
+    """Call every observer of a hook, each on its own.
+
+    Parameters
+    ----------
+    plugins : Plugins
+        The loaded plugins.
+    hook : str
+        Name of an observer hook.
+    **arguments
+        The hook's arguments.
+
+    Returns
+    -------
+    tuple of str
+        One warning line for each observer that raised.
+    """
+    lines = []
+    for source, call in implementations(plugins, hook):
+        try:
+            call(**arguments)
+        except (Exception, SystemExit) as error:
+            lines.append(f"warning: {hook} of {source} raised {reason(error)}; the run goes on")
+    return tuple(lines)
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line what an exception from a plugin was, and where it was raised."""
+    if isinstance(error, UserError):
+        return error.message
+    line = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or frames[-1].filename.startswith("<"):
+        return line
+    return f"{line} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("jointtask")
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def _builtin() -> _Candidate:
+    return _Candidate(
+        Source("jointtask", "jointtask", __version__), lambda: importlib.import_module("jointtask.builtin")
+    )
+
+
+def _installed() -> Iterator[_Candidate]:
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        distribution = entry.dist
+        name = distribution.name if distribution else entry.value
+        version = distribution.version if distribution else "unknown"
+        yield _Candidate(Source(entry.name, name, version), entry.load)
+
+
+def _single(path: Path) -> _Candidate:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--plugin {path}: {error.strerror}", remedy="name an existing Python file") from error
+    digest = hashlib.sha256(content).hexdigest()[:12]
+
+    def load() -> object:
+        name = f"jointtask_file_{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise PluginError("not a Python file: its name does not end in .py")
+        module = importlib.util.module_from_spec(spec)
+        # Annotations are resolved through sys.modules, so the module has to be there before its classes are used.
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return module
+
+    return _Candidate(Source(path.stem, path.name, f"sha256:{digest}"), load)
+
+
+def _verify(plugin: object) -> None:
+    """Refuse a plugin whose hooks are misspelt, unmarked, wrappers, or take arguments that the hook has not."""
+    trial = _manager()
+    for name in dir(plugin):
+        options = trial.parse_hookimpl_opts(plugin, name)
+        if options is None:
+            function = inspect.getattr_static(plugin, name)
+            own = getattr(function, "__module__", None) == getattr(plugin, "__name__", None)
+            if not (name.startswith("jointtask_") and inspect.isfunction(function) and own):
+                continue
+        hook = (options["specname"] if options else None) or name
+        if hook not in HOOKS:
+            near = get_close_matches(hook, HOOKS, 1, 0.0)
+            raise PluginError(f"there is no hook '{hook}'; did you mean '{near[0]}'?")
+        if options is None:
+            raise PluginError(f"the function {name} is not marked with @jointtask.hookimpl")
+        if options["wrapper"] or options["hookwrapper"]:
+            raise PluginError(f"{name} is a hook wrapper; hooks are collected and cannot be wrapped")
+    try:
+        trial.register(plugin, "trial")
+    except pluggy.PluginValidationError as error:
+        raise PluginError(" ".join(str(error).splitlines()[1:])) from error
