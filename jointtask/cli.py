@@ -1,0 +1,292 @@
+"""The command line: thin commands over importable functions; everything heavy is imported inside a command."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from jointtask.errors import ConfigError, PluginError, UserError
+
+if TYPE_CHECKING:
+    from jointtask.component import Command
+    from jointtask.registry import Entry, Registry
+
+__all__ = ["app", "main"]
+
+_STORAGE = {
+    errno.ENOSPC: "free some space, or name another folder",
+    errno.EDQUOT: "free some space, or name another folder",
+    errno.EACCES: "change its permissions, or name another folder",
+    errno.EPERM: "change its permissions, or name another folder",
+    errno.EROFS: "name a folder that can be written to",
+}
+
+
+class _Commands(TyperGroup):
+    """The commands of the core, and those of plugins, which are imported when they are called."""
+
+    @cached_property
+    def registry(self) -> Registry:
+        return _registry(())
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(set(self.registry.entries["command"]) - set(self.commands))]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        if entry := self.registry.entries["command"].get(cmd_name):
+            return _PluginCommand(entry)
+        if self.registry.failures:
+            raise ConfigError(
+                f"no command is called '{cmd_name}'",
+                cause="; ".join(f"not used: {failure.source}: {failure.reason}" for failure in self.registry.failures),
+                remedy=f"available: {', '.join(self.list_commands(ctx))}",
+            )
+        return None
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from None
+
+
+class _PluginCommand(TyperCommand):
+    """A plugin's command as ``--help`` shows it, which becomes the real one when it is called."""
+
+    def __init__(self, entry: Entry) -> None:
+        command: Command = entry.item
+        super().__init__(command.name, short_help=command.summary)
+        self._entry = entry
+
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
+        return self._load().make_context(info_name, args, parent=parent, **extra)
+
+    def _load(self) -> Any:
+        from importlib import import_module
+
+        from jointtask.plugins import reason
+
+        command: Command = self._entry.item
+        module, _, name = command.target.partition(":")
+        try:
+            target = getattr(import_module(module), name)
+        except Exception as error:
+            raise PluginError(
+                f"the command '{command.name}' of {self._entry.source} cannot be loaded", cause=reason(error)
+            ) from error
+        if not isinstance(target, typer.Typer):
+            function, target = target, _typer()
+            target.command(command.name)(function)
+        return typer.main.get_command(target)
+
+
+def _typer(**options: Any) -> typer.Typer:
+    # Without rich, help takes a third of the time.
+    return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, **options)
+
+
+app = _typer(cls=_Commands, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+RunFileArgument = Annotated[str, typer.Argument(metavar="FILE", help="Run file (TOML).")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key, as in em.rounds=3; may be repeated. VALUE is TOML or text."
+    ),
+]
+PluginOption = Annotated[
+    list[str] | None, typer.Option("--plugin", metavar="FILE", help="Python file to load as a plugin; may be repeated.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from jointtask import __version__
+
+        typer.echo(f"jointtask {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Joint-task learning: two task networks tied by a latent adjustment, trained by an EM loop that samples it."""
+
+
+@app.command()
+def run(
+    file: RunFileArgument,
+    set_: SetOption = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder that the run directory is made in (run.output).")
+    ] = None,
+    plugin: PluginOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start again, even if there is a run to continue.")] = False,
+) -> None:
+    """Train, score and report what a run file says; the same command again continues the run."""
+    from attrs import evolve
+
+    from jointtask.load import load
+    from jointtask.progress import open_progress
+    from jointtask.structure import absolute
+
+    registry = _registry(plugin, warn=True)
+    progress = open_progress()
+    runfile = load(file, set_ or (), registry, progress.say)
+    if output is not None:
+        runfile = evolve(runfile, run=evolve(runfile.run, output=absolute(output)))
+    # A run file with a fault should not have to wait for torch.
+    from jointtask.run import run as run_file
+    from jointtask.summary import score_lines
+
+    record = run_file(runfile, registry, fresh=fresh, progress=progress)
+    for line in score_lines(record.scores, record.definitions):
+        typer.echo(line)
+    for warning in record.warnings:
+        typer.echo(f"warning: {warning}")
+    typer.echo(f"report: {os.path.join(record.directory, 'report.html')}")  # noqa: PTH118
+
+
+@app.command()
+def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = None) -> None:
+    """Validate a run file, build what it names and try one batch; say time and memory to expect."""
+    from jointtask.load import load
+    from jointtask.progress import open_progress
+
+    registry = _registry(plugin, warn=True)
+    progress = open_progress()
+    runfile = load(file, set_ or (), registry, progress.say)
+    from jointtask.check import check as check_file
+
+    for line in check_file(runfile, registry, progress):
+        typer.echo(line)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory, or name of a predictor.")],
+    set_: SetOption = None,
+    plugin: PluginOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Score a trained run or a named predictor on a data set: --set data.test.KEY=VALUE."""
+    from attrs import asdict
+
+    from jointtask.evaluate import evaluate_run
+    from jointtask.progress import open_progress
+    from jointtask.summary import definitions, score_lines
+
+    registry = _registry(plugin, warn=True)
+    record, metrics = evaluate_run(run, registry, overrides=set_ or (), progress=open_progress())
+    if json:
+        _print_json({**asdict(record), "definitions": definitions(metrics)})
+    else:
+        for line in score_lines([record], definitions(metrics)):
+            typer.echo(line)
+
+
+@app.command()
+def plugins(plugin: PluginOption = None, json: JsonOption = False) -> None:
+    """List the installed plugins: what each provides, and what failed and why."""
+    from jointtask.summary import plugin_lines, plugin_list
+
+    registry = _registry(plugin)
+    if json:
+        _print_json(plugin_list(registry))
+    else:
+        for line in plugin_lines(registry):
+            typer.echo(line)
+
+
+@app.command()
+def components(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="Such as sampler; all kinds if left out.")
+    ] = None,
+    plugin: PluginOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List what a run file can name, with settings, types and defaults."""
+    from jointtask.registry import KINDS
+    from jointtask.summary import component_lines, component_list
+
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(f"there is no kind '{kind}' of component", remedy=f"name one of {', '.join(KINDS)}")
+    registry = _registry(plugin)
+    kinds = list(KINDS) if kind is None else [kind]
+    if json:
+        _print_json(component_list(registry, kinds))
+    else:
+        for line in component_lines(registry, kinds):
+            typer.echo(line)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 the command or run file is wrong, 130 interrupted.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Instead of `sys.argv`.
+    """
+    try:
+        try:
+            typer.main.get_command(app)(args=arguments, prog_name="jointtask")
+        finally:
+            sys.stdout.flush()
+    except UserError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing may be written when Python exits, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _STORAGE:
+            where = error.filename or "a file"
+            typer.echo(f"{where}: {error.strerror}\n  remedy: {_STORAGE[error.errno]}", err=True)
+        else:
+            traceback.print_exc()
+            typer.echo("This is a bug, in jointtask or in a plugin: please report it with the lines above.", err=True)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _registry(files: Sequence[str] | None, *, warn: bool = False) -> Registry:
+    from jointtask.registry import load_registry
+
+    registry = load_registry(files or ())
+    if warn:
+        for failure in registry.failures:
+            typer.echo(f"warning: not used: {failure.source}: {failure.reason}", err=True)
+    return registry
+
+
+def _print_json(value: Any) -> None:
+    import json
+    import math
+
+    def finite(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: finite(each) for key, each in item.items()}
+        if isinstance(item, list | tuple):
+            return [finite(each) for each in item]
+        return None if isinstance(item, float) and not math.isfinite(item) else item
+
+    typer.echo(json.dumps(finite(value), indent=2, ensure_ascii=False))
