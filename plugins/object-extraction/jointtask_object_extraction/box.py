@@ -1,0 +1,188 @@
+"""The bridge of object extraction: boxes adjusted, cropped out of the frame and pasted back into it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+from jointtask.bridge import Augmented, Condition
+from jointtask.component import Context
+from jointtask.latent import LatentGrid
+from jointtask.randomness import Streams
+from jointtask.task import Batch
+from jointtask_object_extraction.augment import mirror_boxes, mirror_frames, recolour
+from jointtask_object_extraction.crop import clip_boxes, coverage, crop, paste
+from jointtask_object_extraction.likelihood import MaskTarget
+from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE, Extraction, Photograph
+from jointtask_object_extraction.settings import BoxAdjustment
+
+__all__ = ["BoxBridge", "box_adjustment"]
+
+_OUTSIDE = 1e-3
+"""Probability of the object outside the reference, in the frame likelihood."""
+
+_ROUNDING = 1e-3
+"""What float32 may take off a side of exactly `MINIMUM_SIDE` units, and more."""
+
+
+def box_adjustment(settings: BoxAdjustment, context: Context) -> BoxBridge:
+    """Build the bridge for the input and output size that the downstream task declares."""
+    return BoxBridge(
+        grid=LatentGrid.product([settings.levels] * 4),
+        input_size=context.downstream.input_size,
+        output_size=context.downstream.output_size,
+        likelihood=settings.likelihood,
+        context=settings.context,
+        flip=settings.flip,
+        jitter=settings.jitter,
+        colour=settings.colour,
+    )
+
+
+@frozen(eq=False)
+class BoxBridge:
+    """References are half-open boxes (x1, y1, x2, y2) in frame units; pixel i of the frame covers ``[i, i + 1)``.
+
+    A reference may leave the frame: crops and masks use the part inside, the upstream energy all of it.
+
+    Attributes
+    ----------
+    grid : LatentGrid
+        The adjustments of the four sides, in frame units.
+    input_size, output_size : int
+        Sides of the downstream task's square input and output, S and O.
+    likelihood : "reference" or "frame"
+        Whether the downstream energy counts the outputs inside the reference (Eq. 3), or every pixel of the frame.
+    context : float
+        Factor on the sides of the annotated box, at least 1.
+    flip : bool
+        Whether `augment` mirrors.
+    jitter : float
+        How far `augment` moves a side at most, in frame units.
+    colour : float
+        By what share `augment` changes brightness, contrast and saturation at most.
+    """
+
+    grid: LatentGrid
+    input_size: int
+    output_size: int
+    likelihood: Literal["reference", "frame"] = "reference"
+    context: float = 1.0
+    flip: bool = False
+    jitter: float = 0.0
+    colour: float = 0.0
+    coordinates: tuple[str, ...] = field(default=("x1", "y1", "x2", "y2"), init=False)
+    units: str = field(default="frame units", init=False)
+    keys: tuple[str, ...] = field(default=("image", "mask"), init=False)
+
+    def base(self, batch: Batch) -> Tensor:
+        """Return the tight boxes of the masks, (B, 4), float32, with their context.
+
+        The box is enlarged about its centre, then clipped to the frame; a side under 8 units is widened about its
+        centre and shifted into the frame. An empty mask gives the whole frame.
+        """
+        mask = batch["mask"] != 0
+        x1, x2 = self._sides(mask.any(dim=1))
+        y1, y2 = self._sides(mask.any(dim=2))
+        return torch.stack([x1, y1, x2, y2], dim=1)
+
+    def _sides(self, occupied: Tensor) -> tuple[Tensor, Tensor]:
+        line = occupied | ~occupied.any(dim=1, keepdim=True)
+        first = line.int().argmax(dim=1).float()
+        last = FRAME - line.flip(1).int().argmax(dim=1).float()
+        margin = (last - first) * ((self.context - 1) / 2)
+        low, high = (first - margin).clamp(min=0), (last + margin).clamp(max=FRAME)
+        size = (high - low).clamp(min=MINIMUM_SIDE)
+        low = torch.minimum(((low + high - size) / 2).clamp(min=0), FRAME - size)
+        return low, low + size
+
+    def reference(self, centre: Tensor, state: Tensor) -> Tensor:
+        """Add adjustments (K, 4) or (B, K, 4) to centres (B, 4): boxes (B, K, 4)."""
+        return centre[:, None] + state.to(centre)
+
+    def usable(self, reference: Tensor) -> Tensor:
+        """Say of boxes (..., 4) whether the part in the frame is at least 8 units wide and high: (...,), bool."""
+        x1, y1, x2, y2 = clip_boxes(reference, FRAME, FRAME).unbind(-1)
+        return torch.minimum(x2 - x1, y2 - y1) >= MINIMUM_SIDE - _ROUNDING
+
+    def admit(self, reference: Tensor) -> Tensor:
+        """Return the usable boxes nearest to any four numbers (..., 4).
+
+        Swapped sides are put in order, a side under 8 units is widened about its centre, and a box with under 8 units
+        in the frame is extended into it. Usable boxes come back as they are.
+        """
+        a, b = reference[..., :2], reference[..., 2:]
+        low, high = torch.minimum(a, b), torch.maximum(a, b)
+        missing = (MINIMUM_SIDE - (high - low)).clamp(min=0) / 2
+        low, high = (low - missing).clamp(max=FRAME - MINIMUM_SIDE), (high + missing).clamp(min=MINIMUM_SIDE)
+        return torch.cat([low, high], dim=-1)
+
+    def condition(self, batch: Batch, reference: Tensor) -> Condition:
+        """Crop images and masks inside references (B, K, 4).
+
+        The input is (B * K, 3, S, S) float32 RGB in [0, 1]; the target, a `MaskTarget`, is the mask resized to O x O
+        and thresholded at 0.5, None without a mask.
+        """
+        image = crop(batch["image"], reference, self.input_size).div_(255)
+        if "mask" not in batch:
+            return Condition(image, None)
+        mask = crop(batch["mask"][:, None], reference, self.output_size)[:, 0] >= 0.5
+        scale, offset = self._scale(batch["mask"], reference)
+        return Condition(image, MaskTarget(mask.float(), scale.reshape(-1), offset.reshape(-1)))
+
+    def _scale(self, mask: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scale and the offset, (B, K), of the summed cross entropy.
+
+        The frame likelihood is (O^2 / F^2) [A(R in frame) / O^2 sum_j BCE_j + A(object outside R) (-log eps) +
+        A(ground outside R) (-log(1 - eps))], with areas A in squared frame units: the paper's 2,500 is O^2.
+        """
+        if self.likelihood == "reference":
+            return torch.ones_like(reference[..., 0]), torch.zeros_like(reference[..., 0])
+        x1, y1, x2, y2 = clip_boxes(reference, FRAME, FRAME).unbind(-1)
+        area = (x2 - x1) * (y2 - y1)
+        rows = torch.bmm(coverage(y1, y2, FRAME), mask.float())
+        inside = (rows * coverage(x1, x2, FRAME)).sum(dim=-1)
+        whole = mask.sum(dim=(1, 2), dtype=torch.float32)[:, None]
+        object_outside = (whole - inside).clamp(min=0)
+        ground_outside = (FRAME**2 - area - object_outside).clamp(min=0)
+        offset = object_outside * -math.log(_OUTSIDE) + ground_outside * -math.log1p(-_OUTSIDE)
+        return area / FRAME**2, offset * (self.output_size / FRAME) ** 2
+
+    def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        """Paste logits (B * K, O, O) into their boxes (B, K, 4): probabilities (B, K, F, F), 0 outside the box."""
+        return paste(prediction.float().sigmoid(), reference, FRAME).clamp_(0, 1)
+
+    def finish(self, frame: Tensor, reference: Tensor, example: Photograph) -> Extraction:
+        """Stretch a frame's probabilities (F, F) and its box (4,) to the photograph, clipping the box to it."""
+        height, width = example.image.shape[:2]
+        probability: Any = cv2.resize(
+            frame.numpy(force=True).astype(np.float32, copy=False), (width, height), interpolation=cv2.INTER_LINEAR
+        )
+        box = clip_boxes(reference.float(), FRAME, FRAME).numpy(force=True)
+        scale = np.array([width, height, width, height], dtype=np.float32) / np.float32(FRAME)
+        return Extraction(probability, box * scale)
+
+    def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:
+        """Mirror the examples and change their colours at random; jitter only what the downstream task learns under.
+
+        The result holds float32 images in [0, 255] if colours change. Each row draws 4 + 4 K numbers, whatever the
+        settings: one for mirroring, three for colour, and one for each side.
+        """
+        drawn = random.uniform(4 + 4 * reference.shape[1]).to(reference)
+        changed = dict(batch)
+        if self.flip:
+            mirrored = drawn[:, 0] < 0.5
+            changed |= {key: mirror_frames(changed[key], mirrored) for key in self.keys if key in changed}
+            reference = mirror_boxes(reference, mirrored, FRAME)
+        if self.colour:
+            changed["image"] = recolour(changed["image"], *(1 + self.colour * (2 * drawn[:, 1:4] - 1)).unbind(1))
+        conditioned = reference
+        if self.jitter:
+            conditioned = self.admit(reference + self.jitter * (2 * drawn[:, 4:].view_as(reference) - 1))
+        return Augmented(changed, reference, conditioned)
