@@ -139,7 +139,10 @@ def run(
     plugin: PluginOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start again, even if there is a run to continue.")] = False,
 ) -> None:
-    """Train, score and report what a run file says; the same command again continues the run."""
+    """Train, score and report a run file.
+
+    The same command again continues a run that was interrupted.
+    """
     from attrs import evolve
 
     from jointtask.load import load
@@ -165,7 +168,10 @@ def run(
 
 @app.command()
 def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = None) -> None:
-    """Validate a run file, build what it names and try one batch; say time and memory to expect."""
+    """Validate a run file and try one batch.
+
+    Builds everything that it names and says which time and memory to expect, and which settings nothing reads.
+    """
     from jointtask.load import load
     from jointtask.progress import open_progress
 
@@ -185,7 +191,10 @@ def evaluate(
     plugin: PluginOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Score a trained run or a named predictor on a data set: --set data.test.KEY=VALUE."""
+    """Score a run or a predictor on a data set.
+
+    The data set is the run's own test data, or what --set data.test.KEY=VALUE names.
+    """
     from attrs import asdict
 
     from jointtask.evaluate import evaluate_run
@@ -203,7 +212,10 @@ def evaluate(
 
 @app.command()
 def plugins(plugin: PluginOption = None, json: JsonOption = False) -> None:
-    """List the installed plugins: what each provides, and what failed and why."""
+    """List what is installed, and what failed.
+
+    For each plugin: where it comes from, what it provides, and why it, or something of it, is not used.
+    """
     from jointtask.summary import plugin_lines, plugin_list
 
     registry = _registry(plugin)
@@ -216,13 +228,14 @@ def plugins(plugin: PluginOption = None, json: JsonOption = False) -> None:
 
 @app.command()
 def components(
-    kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="Such as sampler; all kinds if left out.")
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="One kind alone, such as sampler.")] = None,
     plugin: PluginOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List what a run file can name, with settings, types and defaults."""
+    """List what a run file can name.
+
+    For each component: where it comes from, and its settings with their types, bounds and defaults.
+    """
     from jointtask.registry import KINDS
     from jointtask.summary import component_lines, component_list
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from jointtask.describe import settings_of
-from jointtask.metric import Metric
 from jointtask.record import ScoreRecord
 from jointtask.registry import Registry
+
+if TYPE_CHECKING:
+    from jointtask.metric import Metric
 
 __all__ = ["align", "component_lines", "component_list", "definitions", "plugin_lines", "plugin_list", "score_lines"]
 
@@ -91,9 +93,8 @@ def component_lines(registry: Registry, kinds: Sequence[str]) -> list[str]:
             rows = []
             for setting in settings_of(component.settings):
                 default = "required" if setting.default is None else f"default {setting.default or 'none'}"
-                rows.append(
-                    [setting.key, ", ".join(filter(None, [setting.type, setting.bounds])), default, setting.help]
-                )
+                type_ = ", ".join(filter(None, [setting.type, setting.bounds]))
+                rows.append([setting.key, type_, default, setting.help])
             lines += align(rows, indent=4) if rows else []
     return lines
 

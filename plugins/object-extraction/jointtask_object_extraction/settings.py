@@ -16,21 +16,24 @@ __all__ = [
     "SyntheticObjects",
 ]
 
-_AT_LEAST_0 = validators.ge(0)
-_AT_LEAST_1 = validators.ge(1)
+_AT_LEAST_0: Any = validators.ge(0)
+_AT_LEAST_1: Any = validators.ge(1)
 
 
-def _help(text: str) -> dict[str, Any]:
-    return {"help": text}
+def _help(text: str, **more: Any) -> dict[str, Any]:
+    """Metadata; ``path=True`` has relative paths resolved against the working directory."""
+    return {"help": text, **more}
 
 
 @frozen
 class ImageFolder:
     """`image-folder`: a folder of images and a folder of masks."""
 
-    images: str = field(metadata=_help("folder of images, searched in depth"))
-    masks: str = field(default="", metadata=_help("folder of masks with the images' stems; empty: no annotation"))
-    ids: str = field(default="", metadata=_help("text file of stems to use, one a line; empty: all"))
+    images: str = field(metadata=_help("folder of images, searched in depth", path=True))
+    masks: str = field(
+        default="", metadata=_help("folder of masks with the images' stems; empty: no annotation", path=True)
+    )
+    ids: str = field(default="", metadata=_help("text file of stems to use, one a line; empty: all", path=True))
     limit: int = field(
         default=0, validator=_AT_LEAST_0, metadata=_help("use this many, chosen by a hash of the id; 0: all")
     )
@@ -55,7 +58,7 @@ class Localization:
 
     network: Literal["paper", "release", "compact"] = field(default="compact", metadata=_help("architecture"))
     weights: str = field(
-        default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random")
+        default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random", path=True)
     )
     sha256: str = field(default="", metadata=_help("of the weights; required for a URL"))
 
@@ -66,7 +69,7 @@ class Segmentation:
 
     network: Literal["paper", "release", "compact"] = field(default="compact", metadata=_help("architecture"))
     weights: str = field(
-        default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random")
+        default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random", path=True)
     )
     sha256: str = field(default="", metadata=_help("of the weights; required for a URL"))
 
