@@ -64,12 +64,15 @@ class Bridge(Protocol):
         The unit of a coordinate, for records and figures.
     keys : tuple of str
         The names that a training batch must have.
+    annotation : tuple of str
+        Those among them that hold the annotation: prediction never sees them.
     """
 
     grid: LatentGrid
     coordinates: tuple[str, ...]
     units: str
     keys: tuple[str, ...]
+    annotation: tuple[str, ...]
 
     def base(self, batch: Batch) -> Tensor:
         """Return the reference that the annotation implies, (B, D); always usable."""

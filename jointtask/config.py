@@ -170,6 +170,13 @@ class EvaluateTable:
         validator=_distinct,
         metadata=_help("names of metrics, the leading one first", component="metric"),
     )
+    each_round: Sequence[str] = field(
+        factory=tuple,
+        validator=_distinct,
+        metadata=_help(
+            "metrics scored on the validation data after each round; empty: the leading one", component="metric"
+        ),
+    )
     predictors: Sequence[str] = field(
         factory=tuple,
         validator=_distinct,

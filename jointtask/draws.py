@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import torch
+from attrs import frozen
 from torch import Tensor
 
 from jointtask.errors import PluginError
@@ -15,7 +16,8 @@ from jointtask.target import Target
 __all__ = ["Draws", "Sampler", "check_draws"]
 
 
-class Draws(NamedTuple):
+@frozen(eq=False)
+class Draws:
     """K states drawn for each of B examples.
 
     Attributes
@@ -33,7 +35,7 @@ class Draws(NamedTuple):
     index: Tensor
     energy: Tensor
     log_weight: Tensor
-    accepted: Tensor | None
+    accepted: Tensor | None = None
 
 
 Sampler: TypeAlias = Callable[[Target, Streams], Draws]

@@ -39,9 +39,7 @@ class LatentGrid:
     start: int = field()
 
     @classmethod
-    def product(
-        cls, levels: Sequence[Sequence[float]], period: Sequence[float | None] | None = None
-    ) -> LatentGrid:
+    def product(cls, levels: Sequence[Sequence[float]], period: Sequence[float | None] | None = None) -> LatentGrid:
         """Make the grid of all combinations of levels.
 
         Parameters

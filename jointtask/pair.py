@@ -70,7 +70,7 @@ class Pair:
     def upstream_energy(self, prediction: Prediction, reference: Tensor) -> Tensor:
         """Return the weighted upstream energy of references (B, K, D): (B, K)."""
         examples, count, dimensions = reference.shape
-        energy = self.upstream.energy(repeat_rows(prediction, count), reference.reshape(-1, dimensions))
+        energy: Tensor = self.upstream.energy(repeat_rows(prediction, count), reference.reshape(-1, dimensions))
         return self.upstream_weight * energy.reshape(examples, count)
 
     def downstream_energy(self, prediction: Prediction, target: Any) -> Tensor:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
+from attrs import frozen
 from torch import Tensor
 
 from jointtask.task import Batch
@@ -13,7 +14,8 @@ from jointtask.task import Batch
 __all__ = ["History", "ProposalTerm", "log_proposal"]
 
 
-class History(NamedTuple):
+@frozen(eq=False)
+class History:
     """What is known of an example's own optima in the previous rounds, as absolute references, on the CPU.
 
     Attributes

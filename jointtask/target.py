@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from jointtask.failure import require_finite
 from jointtask.latent import LatentGrid
 from jointtask.pair import Pair
 from jointtask.task import Batch
@@ -49,8 +51,10 @@ class NetworkTarget:
     ----------
     pair : Pair
         The networks and their bridge.
+    ids : sequence of B str
+        The examples; an error names them.
     batch : Batch
-        B examples on the pair's device.
+        The same, on the pair's device.
     reference : Tensor, (B, N, D)
         The references of all states.
     usable : Tensor, (B, N), bool
@@ -64,16 +68,20 @@ class NetworkTarget:
         The two weighted terms of the energy; the downstream one is NaN where it has not been evaluated.
     """
 
-    def __init__(self, pair: Pair, batch: Batch, reference: Tensor, usable: Tensor, log_proposal: Tensor) -> None:
+    def __init__(
+        self, pair: Pair, ids: Sequence[str], batch: Batch, reference: Tensor, usable: Tensor, log_proposal: Tensor
+    ) -> None:
         self.grid = pair.bridge.grid
         self.log_proposal = log_proposal
         self.start = torch.full((len(log_proposal),), self.grid.start)
         self._pair = pair
+        self._ids = ids
         self._batch = batch
         self._reference = reference
         with torch.inference_mode():
             upstream = pair.upstream_energy(pair.predict_upstream(batch), reference)
         self.upstream = upstream.to("cpu", torch.float64)
+        require_finite(self.upstream.sum(dim=1), ids, "the upstream energy")
         unusable = ~usable.cpu()
         self.downstream = torch.full_like(self.upstream, torch.nan).masked_fill(unusable, torch.inf)
 
@@ -99,10 +107,13 @@ class NetworkTarget:
     def _evaluate(self, wanted: Tensor) -> None:
         """Fill in the downstream energies that are wanted and unknown, in full batches ordered by example."""
         example, state = (wanted & torch.isnan(self.downstream)).nonzero(as_tuple=True)
+        if len(example) == 0:
+            return
         size = self._pair.downstream_batch
         with torch.inference_mode():
-            for chunk in zip(example.split(size), state.split(size), strict=True):
-                self.downstream[chunk] = self._downstream_energy(*chunk)
+            for chunk in zip(torch.split(example, size), torch.split(state, size), strict=True):
+                self.downstream[chunk] = energy = self._downstream_energy(*chunk)
+                require_finite(energy, [self._ids[row] for row in chunk[0]], "the downstream energy")
 
     def _downstream_energy(self, example: Tensor, state: Tensor) -> Tensor:
         """Evaluate (example, state) pairs, (M,) each, examples in ascending order."""
@@ -115,9 +126,7 @@ class NetworkTarget:
         padded[example - first, column] = state
         device = self._reference.device
         dimensions = self._reference.shape[-1]
-        reference = self._reference[first:last].gather(
-            1, padded.to(device).unsqueeze(-1).expand(-1, -1, dimensions)
-        )
+        reference = self._reference[first:last].gather(1, padded.to(device).unsqueeze(-1).expand(-1, -1, dimensions))
         condition = self._pair.bridge.condition(select_rows(self._batch, slice(first, last)), reference)
         if len(example) < padded.numel():
             rows = ((example - first) * width + column).to(device)

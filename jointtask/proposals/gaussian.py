@@ -45,9 +45,7 @@ class GaussianTerm:
         """Return the log density up to a constant, (B, N), float64."""
         identity = torch.eye(history.mean.shape[1], dtype=torch.float64)
         cold = (history.count == 0)[:, None, None]
-        covariance = torch.where(
-            cold, self._cold_variance * identity, history.covariance + self._widening * identity
-        )
+        covariance = torch.where(cold, self._cold_variance * identity, history.covariance + self._widening * identity)
         # One example's factor and one coordinate's sum at a time: the same bits for any batch size.
         precision = torch.stack([torch.linalg.inv(matrix) for matrix in covariance])
         delta = self._grid.difference(reference.to("cpu", torch.float64), history.mean[:, None])

@@ -1,0 +1,167 @@
+"""The E-step: sample the adjustment of every example, and choose what the M-step trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from jointtask.diagnostics import effective_draws, oracle, visited
+from jointtask.draws import Draws, Sampler, check_draws
+from jointtask.pair import Pair
+from jointtask.proposal import History, ProposalTerm, log_proposal
+from jointtask.randomness import Streams
+from jointtask.target import NetworkTarget
+from jointtask.task import Batch
+
+__all__ = ["EStep", "Sampled", "sample_batch"]
+
+
+@frozen(eq=False)
+class EStep:
+    """How the adjustment is sampled.
+
+    Attributes
+    ----------
+    sampler : Sampler
+        The function.
+    name : str
+        Its name, for errors.
+    terms : mapping of str to ProposalTerm
+        The proposal terms that it uses, by name.
+    estimate : "best", "last" or "weighted"
+        Lowest energy visited, the start included; last state; or `draws` states drawn by their weights.
+    draws : int
+        J, estimates an example.
+    seed : int
+        The run's.
+    oracle_ids : frozenset of str
+        The examples that are compared with exhaustive enumeration.
+    """
+
+    sampler: Sampler
+    name: str
+    terms: Mapping[str, ProposalTerm]
+    estimate: Literal["best", "last", "weighted"]
+    draws: int
+    seed: int
+    oracle_ids: frozenset[str]
+
+
+class Sampled(NamedTuple):
+    """What the E-step found for B examples.
+
+    Attributes
+    ----------
+    estimate : Tensor, (B, J, D), float32
+        The references that the M-step trains on.
+    optimum : Tensor, (B, D), float32
+        The reference of lowest energy visited.
+    state : Tensor, (B, J), int64
+        The states of the estimates.
+    columns : dict of str to Tensor, (B,), float64
+        Diagnostics by name; NaN where one does not apply to an example.
+    """
+
+    estimate: Tensor
+    optimum: Tensor
+    state: Tensor
+    columns: dict[str, Tensor]
+
+
+def sample_batch(
+    pair: Pair, how: EStep, round: int, ids: Sequence[str], batch: Batch, history: History, centre: Tensor
+) -> Sampled:
+    """Sample the adjustment of B examples.
+
+    Parameters
+    ----------
+    pair : Pair
+        The networks, in evaluation mode.
+    how : EStep
+        The sampler and its settings.
+    round : int
+        The round, for the random streams.
+    ids : sequence of B str
+        The examples.
+    batch : Batch
+        The same, on the pair's device, unaugmented, with what the proposal terms prepared.
+    history : History
+        Their previous optima.
+    centre : Tensor, (B, D)
+        What is adjusted.
+
+    Returns
+    -------
+    Sampled
+
+    Raises
+    ------
+    NonFiniteError
+        If a network gives an energy that is not finite.
+    PluginError
+        If the sampler breaks its contract.
+    """
+    grid = pair.bridge.grid
+    reference = pair.bridge.reference(centre, grid.states.to(centre))
+    usable = pair.bridge.usable(reference)
+    target = NetworkTarget(
+        pair, ids, batch, reference, usable, log_proposal(how.terms, batch, reference, usable, history)
+    )
+    draws = how.sampler(target, Streams(how.seed, round, ids, "sample"))
+    check_draws(draws, len(ids), len(grid), how.name)
+
+    start = target.start[:, None]
+    candidates = torch.cat([start, draws.index], dim=1)
+    energies = target.energy(candidates)
+    best = candidates.gather(1, energies.argmin(dim=1, keepdim=True))
+    state = _choose(how, draws, best, Streams(how.seed, round, ids, "estimate"))
+
+    seen = visited(candidates, len(grid))
+    columns = {
+        "start upstream": target.upstream.gather(1, start)[:, 0],
+        "start downstream": target.downstream.gather(1, start)[:, 0],
+        "estimate upstream": target.upstream.gather(1, state).mean(dim=1),
+        "estimate downstream": target.downstream.gather(1, state).mean(dim=1),
+        "visited": seen.sum(dim=1).double(),
+        "evaluated": target.evaluated.double(),
+        "moved": (state != start).double().mean(dim=1),
+        "acceptance": _nan(ids) if draws.accepted is None else draws.accepted.double().mean(dim=1),
+        "effective": effective_draws(draws),
+        "regret": _nan(ids),
+        "mass": _nan(ids),
+    }
+    judged = torch.tensor([row for row, name in enumerate(ids) if name in how.oracle_ids], dtype=torch.int64)
+    if len(judged):
+        lowest = target.energy(state)[judged].mean(dim=1)
+        columns["regret"][judged], columns["mass"][judged] = oracle(target.enumerate(judged), lowest, seen[judged])
+    return Sampled(
+        estimate=_take(reference, state).float(),
+        optimum=_take(reference, best)[:, 0].float(),
+        state=state,
+        columns=columns,
+    )
+
+
+def _choose(how: EStep, draws: Draws, best: Tensor, random: Streams) -> Tensor:
+    """Return the states of the estimates, (B, J)."""
+    if how.estimate == "best":
+        return best.expand(-1, how.draws)
+    if how.estimate == "last":
+        return draws.index[:, -1:].expand(-1, how.draws)
+    # Systematic resampling: J equally weighted draws, each expected as often as its weight says.
+    cumulative = torch.softmax(draws.log_weight, dim=1).cumsum(dim=1)
+    point = (random.uniform(1) + torch.arange(how.draws)) / how.draws * cumulative[:, -1:]
+    return draws.index.gather(1, torch.searchsorted(cumulative, point, right=True))
+
+
+def _take(reference: Tensor, state: Tensor) -> Tensor:
+    index = state.to(reference.device).unsqueeze(-1).expand(-1, -1, reference.shape[-1])
+    return reference.gather(1, index).cpu()
+
+
+def _nan(ids: Sequence[str]) -> Tensor:
+    return torch.full((len(ids),), torch.nan, dtype=torch.float64)

@@ -1,0 +1,164 @@
+"""Scores: any predictor on any data set, at the examples' own sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jointtask.data import Dataset
+from jointtask.errors import ConfigError
+from jointtask.metric import Metric
+from jointtask.predict import Predictor
+from jointtask.progress import Progress
+from jointtask.record import ScoreRecord
+
+if TYPE_CHECKING:
+    from jointtask.registry import Registry
+
+__all__ = ["Predict", "evaluate_run", "one_by_one", "score", "through"]
+
+Predict = Callable[[Dataset, Sequence[int]], Sequence[Any]]
+"""Predicts some examples of a data set, by position, at their own sizes."""
+
+
+def through(predictor: Predictor) -> Predict:
+    """Predict with a trained pair, a batch at a time."""
+
+    def predict(dataset: Dataset, index: Sequence[int]) -> Sequence[Any]:
+        return predictor.predict(dataset.batch(index), [dataset.example(i) for i in index])
+
+    return predict
+
+
+def one_by_one(function: Callable[[Any], Any]) -> Predict:
+    """Predict with a function of one example."""
+
+    def predict(dataset: Dataset, index: Sequence[int]) -> Sequence[Any]:
+        return [function(dataset.example(i)) for i in index]
+
+    return predict
+
+
+def score(
+    predict: Predict,
+    dataset: Dataset,
+    metrics: Mapping[str, Metric],
+    *,
+    predictor: str,
+    data: str,
+    batch_size: int,
+    progress: Progress,
+) -> ScoreRecord:
+    """Score a predictor.
+
+    Parameters
+    ----------
+    predict : callable
+        See `through` and `one_by_one`.
+    dataset : Dataset
+        Annotated examples.
+    metrics : mapping of str to Metric
+        By component name.
+    predictor, data : str
+        What the record calls them.
+    batch_size : int
+        Examples predicted together.
+    progress : Progress
+        Where it reports.
+    """
+    values: dict[str, list[Any]] = {name: [] for name in metrics}
+    with progress.phase(f"scoring {predictor} on {data}", len(dataset)) as bar:
+        for start in range(0, len(dataset), batch_size):
+            index = range(start, min(start + batch_size, len(dataset)))
+            for i, prediction in zip(index, predict(dataset, index), strict=True):
+                example = dataset.example(i)
+                for name, metric in metrics.items():
+                    values[name].append(metric.score(prediction, example))
+                bar.advance()
+    arrays = {name: np.asarray(rows, dtype=np.float64) for name, rows in values.items()}
+    return ScoreRecord(
+        predictor=predictor,
+        data=data,
+        examples=len(dataset),
+        values={
+            key: float(summary.reduce(arrays[name]))
+            for name, metric in metrics.items()
+            for key, summary in metric.summaries.items()
+        },
+        per_example={
+            name: dict(zip(dataset.ids, rows.tolist(), strict=True)) for name, rows in arrays.items() if rows.ndim == 1
+        },
+    )
+
+
+def evaluate_run(
+    run: str, registry: Registry, *, overrides: Sequence[str], progress: Progress
+) -> tuple[ScoreRecord, Mapping[str, Metric]]:
+    """Score a run directory, or a predictor by its name, on the test data.
+
+    Parameters
+    ----------
+    run : str
+        A run directory or the name of a predictor.
+    registry : Registry
+        Where components are found.
+    overrides : sequence of str
+        ``a.b=VALUE``, as ``--set`` takes them; for a predictor, `data.test` must be among them.
+    progress : Progress
+        Where it reports.
+
+    Returns
+    -------
+    ScoreRecord
+        The scores.
+    mapping of str to Metric
+        The metrics, with the definitions of the scores.
+
+    Raises
+    ------
+    UserError
+        If there is no such run or predictor, or nothing to score it on.
+    """
+    from jointtask.assemble import make_context, score_metrics, trained
+    from jointtask.load import load_evaluation, load_resolved
+    from jointtask.rundir import RunDirectory
+
+    directory = RunDirectory(Path(run))
+    if directory.exists:
+        runfile = load_resolved(directory.config, registry, overrides)
+        if runfile.data.test is None:
+            raise ConfigError(
+                f"{run} has no test data", remedy="name some: --set data.test.name=... and the data set's own keys"
+            )
+        context = make_context(runfile.run, progress)
+        dataset = registry.find("dataset", runfile.data.test.name).build(runfile.data.test.settings, context)
+        predict = through(trained(directory, runfile, registry, context))
+        metrics = score_metrics(runfile.evaluate.metrics, registry, context)
+        batch_size = runfile.predict.batch_size
+    else:
+        try:
+            component = registry.find("predictor", run)
+        except ConfigError as error:
+            raise ConfigError(
+                f"{run} is neither a run directory nor a predictor", cause=error.message, remedy=error.remedy
+            ) from error
+        asked = load_evaluation(overrides, registry)
+        context = make_context(asked.run, progress)
+        dataset = registry.find("dataset", asked.data.test.name).build(asked.data.test.settings, context)
+        predict = one_by_one(component.build(component.settings(), context))
+        names = asked.evaluate.metrics or [metric.name for metric in registry.components("metric")]
+        metrics = score_metrics(names, registry, context)
+        batch_size = 1
+    record = score(
+        predict,
+        dataset,
+        metrics,
+        predictor=run,
+        data="test",
+        batch_size=batch_size,
+        progress=progress,
+    )
+    return record, metrics

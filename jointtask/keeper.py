@@ -1,0 +1,82 @@
+"""Keeps a run safe: checkpoints when one is due, and a clean stop on a signal."""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType, TracebackType
+
+from jointtask.errors import RunError
+from jointtask.rundir import RunDirectory
+from jointtask.state import State
+
+__all__ = ["Keeper", "StoppedError"]
+
+
+class StoppedError(RunError):
+    """The run was asked to stop; its state is saved."""
+
+
+class Keeper:
+    """Saves the state between batches.
+
+    While entered, SIGTERM and SIGINT stop the run at the next batch, saved; a second one stops it at once.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        Where to save.
+    state : State
+        What to save.
+    every : float
+        Least seconds between two checkpoints inside a round.
+    """
+
+    def __init__(self, directory: RunDirectory, state: State, every: float) -> None:
+        self._directory = directory
+        self._state = state
+        self._every = every
+        self._last = time.monotonic()
+        self._signal: int | None = None
+        self._handlers: dict[int, object] = {}
+
+    def __enter__(self) -> Keeper:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            try:
+                self._handlers[number] = signal.signal(number, self._asked)
+            except ValueError:  # not in the main thread: signals are somebody else's there
+                break
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal itself returned
+
+    def save(self) -> None:
+        """Save now."""
+        self._directory.save_checkpoint(self._state.checkpoint())
+        self._last = time.monotonic()
+
+    def tick(self) -> None:
+        """Save if it is time to, and stop if asked to; called between batches.
+
+        Raises
+        ------
+        StoppedError
+            If a signal came.
+        """
+        if self._signal is not None:
+            self.save()
+            raise StoppedError(
+                f"stopped by {signal.Signals(self._signal).name}; everything is saved in {self._directory.path}",
+                remedy="run the same command again to go on from here",
+            )
+        if time.monotonic() - self._last >= self._every:
+            self.save()
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None:
+            raise KeyboardInterrupt
+        self._signal = number

@@ -1,0 +1,83 @@
+"""The M-step: train both networks on the estimated references (Eq. 6 with R fixed)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jointtask.failure import require_finite
+from jointtask.optimizer import TaskOptimizer
+from jointtask.pair import Pair
+from jointtask.randomness import Streams, derive
+from jointtask.task import Batch
+
+__all__ = ["epoch_order", "train_batch"]
+
+
+def epoch_order(seed: int, epoch: int, examples: int) -> Tensor:
+    """Return the order of the examples in an epoch, (n,): a function of seed and epoch alone."""
+    generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
+    return torch.randperm(examples, generator=generator)
+
+
+def train_batch(
+    pair: Pair,
+    optimizers: Mapping[str, TaskOptimizer],
+    ids: Sequence[str],
+    batch: Batch,
+    reference: Tensor,
+    *,
+    seed: int,
+    epoch: int,
+) -> dict[str, float]:
+    """Take one step of both optimizers.
+
+    Parameters
+    ----------
+    pair : Pair
+        The networks, in training mode.
+    optimizers : mapping of str to TaskOptimizer
+        By role.
+    ids : sequence of B str
+        The examples.
+    batch : Batch
+        The same, on the pair's device.
+    reference : Tensor, (B, J, D)
+        The references to train on; an example's energy is its mean over them.
+    seed, epoch : int
+        With the ids, what the augmentation and the dropout depend on.
+
+    Returns
+    -------
+    dict of str to float
+        The summed weighted energies, "upstream" and "downstream".
+
+    Raises
+    ------
+    NonFiniteError
+        Before any weight is changed, if an energy or a gradient is not finite.
+    """
+    # Dropout draws from torch's global generator: seeded by what the batch is, a resumed run draws the same.
+    torch.manual_seed(derive(seed, "dropout", epoch, *ids))
+    draws = reference.shape[1]
+    batch, reference, conditioned = pair.bridge.augment(batch, reference, Streams(seed, epoch, ids, "augment"))
+    upstream = pair.upstream_energy(pair.predict_upstream(batch), reference).mean(dim=1)
+    condition = pair.bridge.condition(batch, conditioned)
+    downstream = pair.downstream_energy(pair.predict_downstream(condition.input), condition.target)
+    downstream = downstream.reshape(len(ids), draws).mean(dim=1)
+    require_finite(upstream.detach(), ids, "the upstream energy in training")
+    require_finite(downstream.detach(), ids, "the downstream energy in training")
+    for optimizer in optimizers.values():
+        optimizer.zero_grad()
+    loss: Any = upstream.mean() + downstream.mean()
+    loss.backward()
+    for role, module in pair.modules.items():
+        norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
+        if norms:
+            require_finite(torch.stack(norms).norm().expand(len(ids)), ids, f"the gradient of the {role} network")
+    for optimizer in optimizers.values():
+        optimizer.step()
+    return {"upstream": float(upstream.detach().sum()), "downstream": float(downstream.detach().sum())}

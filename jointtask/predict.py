@@ -1,0 +1,120 @@
+"""Prediction: the same machinery without the annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from jointtask.pair import Pair
+from jointtask.randomness import Streams
+from jointtask.task import Batch
+
+if TYPE_CHECKING:
+    from jointtask.registry import Registry
+
+__all__ = ["FramePrediction", "Predictor", "load_predictor"]
+
+
+class FramePrediction(NamedTuple):
+    """What is predicted for B examples, in the frame.
+
+    Attributes
+    ----------
+    frame : Tensor, (B, ...)
+        Probabilities, averaged over the references.
+    reference : Tensor, (B, D)
+        The predicted reference.
+    spread : Tensor, (B, D)
+        Standard deviation of the references averaged, in the frame's units; zero for one reference.
+    """
+
+    frame: Tensor
+    reference: Tensor
+    spread: Tensor
+
+
+class Predictor:
+    """A trained pair at use.
+
+    With one draw, the downstream task is solved inside the predicted reference, as in the paper. With more, the
+    references are drawn on the grid around the prediction, weighted by the upstream energy alone, and the restored
+    predictions averaged: ``P(Y | I) = sum_R P(R | I) P(Y | I, R)``.
+
+    Parameters
+    ----------
+    pair : Pair
+        The networks and their bridge.
+    draws : int
+        References averaged.
+    seed : int
+        For the draws.
+    """
+
+    def __init__(self, pair: Pair, draws: int = 1, seed: int = 0) -> None:
+        self.pair = pair
+        self.draws = draws
+        self._seed = seed
+
+    @torch.inference_mode()
+    def predict_frames(self, batch: Batch, ids: Sequence[str]) -> FramePrediction:
+        """Predict B examples in the frame.
+
+        Parameters
+        ----------
+        batch : Batch
+            Frames, on any device; an annotation among them is taken out first.
+        ids : sequence of B str
+            The examples, for the draws.
+        """
+        pair, bridge = self.pair, self.pair.bridge
+        pair.train(False)
+        batch = {name: tensor.to(pair.device) for name, tensor in batch.items() if name not in bridge.annotation}
+        upstream = pair.predict_upstream(batch)
+        centre = bridge.admit(pair.upstream.reference(upstream))
+        reference = centre[:, None]
+        if self.draws > 1:
+            states = bridge.reference(centre, bridge.grid.states.to(centre))
+            log_weight = -pair.upstream_energy(upstream, states).to("cpu", torch.float64)
+            log_weight = log_weight.masked_fill(~bridge.usable(states).cpu(), -torch.inf)
+            index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, self.draws).to(pair.device)
+            reference = states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
+        restored = bridge.restore(pair.predict_downstream(bridge.condition(batch, reference).input), reference)
+        return FramePrediction(frame=restored.mean(dim=1), reference=centre, spread=reference.std(dim=1, correction=0))
+
+    def predict(self, batch: Batch, examples: Sequence[Any]) -> list[Any]:
+        """Predict B examples at their own size: what `Bridge.finish` returns for each."""
+        frames = self.predict_frames(batch, [example.id for example in examples])
+        return self.finish(frames, examples)
+
+    def finish(self, frames: FramePrediction, examples: Sequence[Any]) -> list[Any]:
+        """Bring frame predictions to the examples' own sizes."""
+        finish = self.pair.bridge.finish
+        rows = zip(frames.frame.cpu(), frames.reference.cpu(), examples, strict=True)
+        return [finish(frame, reference, example) for frame, reference, example in rows]
+
+
+def load_predictor(directory: Path, registry: Registry, *, device: str | None = None) -> Predictor:
+    """Load what a run trained.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        A run directory.
+    registry : Registry
+        Where its components are found.
+    device : str, optional
+        As `run.device`; by default the run file's.
+
+    Raises
+    ------
+    UserError
+        If it is no run directory, or holds no trained weights yet.
+    """
+    from jointtask.assemble import assemble_predictor
+    from jointtask.rundir import RunDirectory
+
+    return assemble_predictor(RunDirectory(directory), registry, device)

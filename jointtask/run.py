@@ -1,0 +1,214 @@
+"""One run, from run file to report."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import cattrs
+
+from jointtask.assemble import Assembly, assemble
+from jointtask.config import RunFile
+from jointtask.errors import ConfigError
+from jointtask.evaluate import one_by_one, score, through
+from jointtask.examples import Examples
+from jointtask.identity import require_same_run, versions_of
+from jointtask.keeper import Keeper
+from jointtask.latents import Latents
+from jointtask.load import dump
+from jointtask.optimizer import make_optimizer
+from jointtask.pictures import draw_panels
+from jointtask.predict import Predictor
+from jointtask.progress import Progress
+from jointtask.record import RoundRecord, RunRecord, ScoreRecord
+from jointtask.report import write_report
+from jointtask.rundir import RunDirectory
+from jointtask.state import State
+from jointtask.train import train
+
+if TYPE_CHECKING:
+    from jointtask.registry import Registry
+
+__all__ = ["run"]
+
+
+def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress) -> RunRecord:
+    """Do what a run file says, from wherever an earlier call has left it.
+
+    Parameters
+    ----------
+    runfile : RunFile
+        What to do.
+    registry : Registry
+        Where its components are found.
+    fresh : bool
+        Start again, even if there is something to go on from.
+    progress : Progress
+        Where it reports.
+
+    Returns
+    -------
+    RunRecord
+        Of the finished run.
+
+    Raises
+    ------
+    UserError
+        If the run file, the data, the directory or the training does not allow it.
+    """
+    work = assemble(runfile, registry, progress)
+    directory = RunDirectory(Path(runfile.run.output) / runfile.run.name)
+    state = new_state(work)
+    notes = open_directory(directory, work, state, fresh)
+    for line in [f"device: {versions_of(work)['device']}", *notes]:
+        progress.say(line)
+    record = describe(directory, work, state)
+    if finished := finished_record(directory, work, state):
+        progress.say(f"{directory.path}: this run is finished; --fresh starts it again, a larger em.rounds extends it")
+        return finished
+
+    def observe(hook: str, **arguments: Any) -> None:
+        for line in registry.notify(hook, **arguments):
+            progress.say(line)
+
+    def round_finished(done: RoundRecord) -> None:
+        directory.write_lines("history.jsonl", state.history)
+        directory.write_lines("timing.jsonl", state.timing)
+        observe("jointtask_round_finished", record=done)
+
+    observe("jointtask_run_started", record=record)
+    try:
+        examples = Examples(work.train, work.how.terms, runfile, work.context)
+        with Keeper(directory, state, runfile.run.checkpoint_seconds) as keeper:
+            train(work, examples, state, keeper, round_finished)
+        record = finish(directory, work, state, examples)
+    except BaseException as error:
+        observe("jointtask_run_failed", record=describe(directory, work, state), error=error)
+        raise
+    observe("jointtask_run_finished", record=record)
+    return record
+
+
+def new_state(work: Assembly) -> State:
+    """Return the state of a run that has done nothing yet."""
+    em, pair = work.runfile.em, work.pair
+    epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
+    steps = -(-len(work.train) // em.batch_size)
+    tables = {"upstream": work.runfile.upstream, "downstream": work.runfile.downstream}
+    return State(
+        pair=pair,
+        optimizers={
+            role: make_optimizer(module, tables[role].optimizer, epochs, steps) for role, module in pair.modules.items()
+        },
+        latents=Latents.empty(len(work.train), work.how.draws, pair.bridge.grid.dimensions),
+    )
+
+
+def open_directory(directory: RunDirectory, work: Assembly, state: State, fresh: bool) -> list[str]:
+    """Make the run directory, or take up what is in it; return what the user should know."""
+    notes: list[str] = []
+    if fresh:
+        directory.clear()
+    elif directory.exists:
+        notes += require_same_run(directory, work)
+        checkpoint, damaged = directory.latest_checkpoint()
+        notes += damaged
+        if checkpoint is not None:
+            state.restore(checkpoint)
+            notes.append(f"{directory.path}: going on in round {state.round}, after {state.epoch} epochs")
+    elif directory.path.is_dir() and any(directory.path.iterdir()):
+        raise ConfigError(
+            f"{directory.path} is not empty and holds no run",
+            remedy="give this run another name (--set run.name=...) or another folder (--output)",
+        )
+    (directory.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+    directory.write_identity(dump(work.runfile), versions_of(work))
+    return notes
+
+
+def finish(directory: RunDirectory, work: Assembly, state: State, examples: Examples) -> RunRecord:
+    """Score the trained pair and the predictors beside it, and write everything that a run leaves."""
+    model = {
+        f"{role}.{name}": tensor
+        for role, module in work.pair.modules.items()
+        for name, tensor in module.state_dict().items()
+    }
+    directory.write_results(model, state.latents.tensors())
+    directory.write_lines("history.jsonl", state.history)
+    directory.write_lines("timing.jsonl", state.timing)
+    predictor = Predictor(work.pair, work.runfile.predict.draws, work.runfile.run.seed)
+    record = attrs.evolve(describe(directory, work, state), scores=final_scores(work, predictor), finished=True)
+    panels = draw_panels(work, predictor, examples, state.latents, record)
+    write_report(record, panels, directory.path)
+    for component in work.registry.components("reporter"):
+        component.build(component.settings(), work.context)(record, directory.path)
+    return record
+
+
+def final_scores(work: Assembly, predictor: Predictor) -> list[ScoreRecord]:
+    """Score on the test data, or on the validation data if there is no test data."""
+    name, data = ("test", work.test) if work.test is not None else ("validation", work.validation)
+    if data is None or not work.metrics:
+        return []
+    contestants = {"this run": through(predictor)}
+    contestants |= {key: one_by_one(function) for key, function in work.predictors.items()}
+    return [
+        score(
+            predict,
+            data,
+            work.metrics,
+            predictor=key,
+            data=name,
+            batch_size=work.runfile.predict.batch_size,
+            progress=work.context.progress,
+        )
+        for key, predict in contestants.items()
+    ]
+
+
+def describe(directory: RunDirectory, work: Assembly, state: State) -> RunRecord:
+    """Return the record of the run as far as it has come."""
+    versions = versions_of(work)
+    sets = {"train": work.train, "validation": work.validation, "test": work.test}
+    return RunRecord(
+        name=work.runfile.run.name,
+        directory=str(directory.path),
+        config=tomllib.loads(dump(work.runfile)),
+        versions={
+            **{name: str(versions[name]) for name in ("jointtask", "python", "torch", "device", "threads")},
+            **versions["plugins"],
+        },
+        data={
+            name: {"examples": len(data), "fingerprint": data.fingerprint, "notes": list(data.notes)}
+            for name, data in sets.items()
+            if data is not None
+        },
+        parameters={
+            role: sum(parameter.numel() for parameter in module.parameters())
+            for role, module in work.pair.modules.items()
+        },
+        rounds=[cattrs.structure(line, RoundRecord) for line in state.history],
+        timing=list(state.timing),
+        definitions=definitions(work),
+    )
+
+
+def definitions(work: Assembly) -> dict[str, dict[str, Any]]:
+    """Return what each number means, by its name."""
+    return {
+        key: {"definition": summary.definition, "better": summary.better, "percent": summary.percent}
+        for metric in work.metrics.values()
+        for key, summary in metric.summaries.items()
+    }
+
+
+def finished_record(directory: RunDirectory, work: Assembly, state: State) -> RunRecord | None:
+    """Return the record of a run that has nothing left to do."""
+    report = directory.path / "report.json"
+    if state.round <= work.runfile.em.rounds or not report.exists() or not directory.model.exists():
+        return None
+    record = cattrs.structure(json.loads(report.read_text()), RunRecord)
+    return record if record.finished and len(record.rounds) == state.round else None

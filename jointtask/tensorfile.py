@@ -1,0 +1,34 @@
+"""Safetensors files, written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from jointtask.errors import RunError
+from jointtask.files import replacing
+
+__all__ = ["save_tensors"]
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors by name.
+
+    Raises
+    ------
+    RunError or OSError
+        If the disk refuses; what was there before is untouched.
+    """
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
+    with replacing(path) as temporary:
+        temporary.touch()  # with the permissions that any other file gets; safetensors alone would give 0600
+        try:
+            save_file(contiguous, temporary, dict(metadata or {}))
+        except SafetensorError as error:
+            raise RunError(
+                f"{path} cannot be written", cause=str(error), remedy="free some space, and run the same command again"
+            ) from error

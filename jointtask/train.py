@@ -1,0 +1,151 @@
+"""The EM loop: warm-up, then rounds of one E-step and one M-step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from attrs import asdict, evolve
+from cattrs import structure
+from torch import Tensor
+
+from jointtask.assemble import Assembly
+from jointtask.estep import sample_batch
+from jointtask.evaluate import score, through
+from jointtask.examples import Examples
+from jointtask.keeper import Keeper
+from jointtask.mstep import epoch_order, train_batch
+from jointtask.predict import Predictor
+from jointtask.record import RoundRecord
+from jointtask.state import State
+from jointtask.summarise import summarise_estep
+
+__all__ = ["train"]
+
+
+def train(
+    work: Assembly, examples: Examples, state: State, keeper: Keeper, observe: Callable[[RoundRecord], None]
+) -> None:
+    """Train both networks, from wherever the state stands to the last round.
+
+    Round 0 is the warm-up: epochs at no adjustment. Every later round samples the adjustment of every example with
+    both networks, and trains both with what it found (Wang et al., NIPS 2014, section 3).
+
+    Parameters
+    ----------
+    work : Assembly
+        What was built from the run file.
+    examples : Examples
+        The training data with its prepared proposals.
+    state : State
+        Changed in place.
+    keeper : Keeper
+        Called between batches.
+    observe : callable
+        Receives the record of each finished round.
+    """
+    em = work.runfile.em
+    while state.round <= em.rounds:
+        if state.round > 0 and not state.sampled:
+            expect(work, examples, state, keeper)
+        while state.epochs < (em.epochs_per_round if state.round > 0 else em.warmup_epochs):
+            maximise(work, examples, state, keeper)
+        record = finish_round(work, state)
+        keeper.save()
+        observe(record)
+
+
+def expect(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> None:
+    """Run the E-step of one round over all examples, in their order, unaugmented."""
+    pair, total = work.pair, len(examples)
+    pair.train(False)
+    with work.context.progress.phase(f"round {state.round}: E-step", total) as bar:
+        bar.advance(state.offset)
+        while state.offset < total:
+            rows = range(state.offset, min(state.offset + work.runfile.em.estep_batch, total))
+            with timed(state, "data"):
+                batch = examples.batch(rows, prepared=True)
+            with timed(state, "E-step"):
+                index = torch.tensor(rows)
+                centre = pair.bridge.base(batch)
+                history = state.latents.history(index, centre)
+                sampled = sample_batch(pair, work.how, state.round, examples.ids(rows), batch, history, centre)
+                state.latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
+                state.keep(index, {**sampled.columns, "state": sampled.state}, total)
+            state.offset = rows.stop
+            bar.advance(len(rows))
+            keeper.tick()
+    state.estep = summarise_estep(state.columns, pair.bridge.grid)
+    state.columns, state.offset, state.sampled = {}, 0, True
+
+
+def maximise(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> None:
+    """Run one epoch of the M-step: every example once, augmented, in an order of the epoch's own."""
+    pair, seed, total = work.pair, work.runfile.run.seed, len(examples)
+    order = epoch_order(seed, state.epoch, total)
+    if state.offset == 0:
+        state.sums = {"upstream": 0.0, "downstream": 0.0}
+    label = f"round {state.round}: M-step" if state.round > 0 else "warm-up"
+    pair.train(True)
+    with work.context.progress.phase(f"{label}, epoch {state.epochs + 1}", total) as bar:
+        bar.advance(state.offset)
+        while state.offset < total:
+            index = order[state.offset : state.offset + work.runfile.em.batch_size]
+            rows = index.tolist()
+            with timed(state, "data"):
+                batch = examples.batch(rows)
+            with timed(state, "M-step"):
+                reference = _reference(pair.bridge.base(batch), index, state)
+                ids = examples.ids(rows)
+                energies = train_batch(pair, state.optimizers, ids, batch, reference, seed=seed, epoch=state.epoch)
+            state.sums = {role: state.sums[role] + energy for role, energy in energies.items()}
+            state.offset += len(rows)
+            bar.advance(len(rows))
+            keeper.tick()
+    pair.train(False)
+    state.epoch, state.epochs, state.offset = state.epoch + 1, state.epochs + 1, 0
+
+
+def finish_round(work: Assembly, state: State) -> RoundRecord:
+    """Score the validation data, close the round's record and step to the next round."""
+    total = len(work.train)
+    training = {role: energy / total for role, energy in state.sums.items()}
+    record = structure({"round": state.round, "training": training, **state.estep}, RoundRecord)
+    wanted = work.runfile.evaluate.each_round or work.runfile.evaluate.metrics[:1]
+    if work.validation is not None and wanted:
+        with timed(state, "evaluation"):
+            predictor = Predictor(work.pair, work.runfile.predict.draws, work.runfile.run.seed)
+            scores = score(
+                through(predictor),
+                work.validation,
+                {name: work.metrics[name] for name in wanted},
+                predictor="this run",
+                data="validation",
+                batch_size=work.runfile.predict.batch_size,
+                progress=work.context.progress,
+            )
+        record = evolve(record, validation=scores.values)
+    state.history.append(asdict(record))
+    state.timing.extend({"round": state.round, "phase": name, "seconds": took} for name, took in state.clock.items())
+    state.round += 1
+    state.sampled, state.epochs, state.sums, state.estep, state.clock = False, 0, {}, {}, {}
+    return record
+
+
+@contextmanager
+def timed(state: State, phase: str) -> Iterator[None]:
+    """Add the seconds spent inside to the round's clock."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        state.clock[phase] = state.clock.get(phase, 0.0) + time.perf_counter() - start
+
+
+def _reference(base: Tensor, index: Tensor, state: State) -> Tensor:
+    """Return what to train on, (B, J, D): no adjustment in the warm-up, then the estimates."""
+    if state.round == 0:
+        return base[:, None]
+    return state.latents.reference[index].to(base)
