@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
+from http.client import HTTPException
 from pathlib import Path
-from typing import IO
 
 import torch
 from attrs import frozen
@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from jointtask.errors import ConfigError, RunError
+from jointtask.files import replacing
 
 __all__ = [
     "CAFFE_RGB",
@@ -154,30 +155,16 @@ def _download(url: str, expected: str, path: Path) -> None:
     """Write the content of `url` to `path`, whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            try:
-                with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
-                    digest = _copy(response, part)
-                _require_digest(url, digest, expected)
-                part.close()
-                Path(part.name).replace(path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:  # URLError and timeouts are OSErrors too
+        with replacing(path) as part:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, part.open("wb") as stream:
+                shutil.copyfileobj(response, stream, _BLOCK)
+            _require_digest(url, _digest(part), expected)
+    except (OSError, HTTPException) as error:  # no name, no answer, a broken transfer, a full disk
         raise RunError(
             f"could not download {url}",
             cause=str(error.reason if isinstance(error, urllib.error.URLError) else error),
             remedy="try again, or download it yourself and give its path as `weights`",
         ) from error
-
-
-def _copy(response: IO[bytes], part: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while block := response.read(_BLOCK):
-        digest.update(block)
-        part.write(block)
-    return digest.hexdigest()
 
 
 def _digest(path: Path) -> str:

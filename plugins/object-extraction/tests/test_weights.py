@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import urllib.error
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,20 @@ def test_a_failed_download_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(RunError, match="could not download") as caught:
         fetch(URL, "0" * 64, cache=tmp_path)
     assert caught.value.cause == "name or service not known"
+    assert list((tmp_path / "weights").iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), IncompleteRead(b"abc")])
+def test_a_broken_transfer_or_a_full_disk_leaves_nothing(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(*_: Any) -> None:
+        raise error
+
+    _serve(monkeypatch, b"")
+    monkeypatch.setattr("shutil.copyfileobj", copy)
+    with pytest.raises(RunError, match="could not download"):
+        fetch(URL, "0" * 64, cache=tmp_path)
     assert list((tmp_path / "weights").iterdir()) == []
 
 
