@@ -1,0 +1,120 @@
+"""Masks: how a file says which pixels are the object, and what becomes of them in the frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from jointtask_object_extraction.decode import DecodeError, eight_bits, open_image
+from jointtask_object_extraction.photograph import FRAME
+
+__all__ = ["ENCODINGS", "Encoding", "decode_mask", "squash_mask"]
+
+Encoding = Literal["0/1", "two values", "grey", "palette", "colour", "alpha"]
+
+ENCODINGS: dict[Encoding, str] = {
+    "0/1": "0 is background, 1 the object",
+    "two values": "0 is background, the other value the object",
+    "grey": "the object is where the value is at least 128",
+    "palette": "entry 0 is background, every other entry the object",
+    "colour": "black is background, every other colour the object",
+    "alpha": "the object is where the opacity is at least 128",
+}
+"""What was taken for the object, by encoding."""
+
+_MAX_LABELS = 256
+
+
+def decode_mask(path: Path, size: tuple[int, int]) -> tuple[NDArray[np.bool_], Encoding]:
+    """Decode a mask and decide what its values mean.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        An image file.
+    size : (int, int)
+        Height and width of the image that it belongs to.
+
+    Returns
+    -------
+    mask : ndarray, (H, W), bool
+        True on the object.
+    encoding : Encoding
+        The decision, a key of `ENCODINGS`.
+
+    Raises
+    ------
+    DecodeError
+        If it cannot be decoded, has another size than its image, or its values could mean anything.
+    """
+    mask = open_image(path, max_pixels=max(size) ** 2)
+    if mask.size != (size[1], size[0]):
+        raise DecodeError(
+            path,
+            "mask of another size than its image",
+            cause=f"the mask is {mask.size[0]} x {mask.size[1]} pixels, its image {size[1]} x {size[0]}",
+            remedy="a mask must have the size of its image",
+        )
+    return _decide(path, mask)
+
+
+def _decide(path: Path, mask: Image.Image) -> tuple[NDArray[np.bool_], Encoding]:
+    if mask.has_transparency_data:
+        opacity = np.asarray(mask.convert("RGBA").getchannel("A"))
+        if opacity.min() < opacity.max():
+            return opacity >= 128, "alpha"
+    if mask.mode.startswith("I"):
+        values: NDArray[Any] = np.asarray(mask)
+        return _decide_grey(path, values if np.unique(values).size <= 2 else eight_bits(path, mask))
+    colour = np.asarray(mask.convert("RGB"))
+    if (colour == colour[..., :1]).all():
+        return _decide_grey(path, colour[..., 0])
+    if mask.mode == "P":
+        return np.asarray(mask) != 0, "palette"
+    if len(mask.convert("RGB").getcolors(_MAX_LABELS) or ()) == 0:
+        raise DecodeError(path, "a photograph, not a mask", cause=f"it has more than {_MAX_LABELS} colours")
+    return (colour != 0).any(axis=2), "colour"
+
+
+def _decide_grey(path: Path, values: NDArray[Any]) -> tuple[NDArray[np.bool_], Encoding]:
+    distinct = np.unique(values)
+    if distinct[-1] <= 1:
+        return values == 1, "0/1"
+    if distinct.size <= 2 and (distinct[0] == 0 or distinct.size == 1):
+        return values != 0, "two values"
+    if distinct[-1] < 128:
+        raise DecodeError(
+            path,
+            "mask that cannot be decided",
+            cause=f"{distinct.size} values up to {distinct[-1]}: neither two values, nor a soft map that reaches 128",
+            remedy="write 0 for the background and 255 for the object",
+        )
+    return values >= 128, "grey"
+
+
+def squash_mask(mask: NDArray[np.bool_], side: int = FRAME) -> NDArray[np.bool_]:
+    """Squash a mask to a square: the object is where it covers at least half of the area.
+
+    Parameters
+    ----------
+    mask : ndarray, (H, W), bool
+        True on the object.
+    side : int
+        Of the result, in pixels.
+
+    Returns
+    -------
+    ndarray, (side, side), bool
+        Never empty if `mask` is not: an object too thin for one half is where it covers most.
+    """
+    height, width = mask.shape
+    share = mask.astype(np.float32)
+    share = np.asarray(cv2.resize(share, (min(width, side), min(height, side)), interpolation=cv2.INTER_AREA))
+    share = np.asarray(cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR))
+    squashed: NDArray[np.bool_] = (share >= min(0.5, share.max())) & (share > 0)
+    return squashed
