@@ -64,13 +64,14 @@ def _box_mean(value: NDArray[np.int64], radius: int) -> NDArray[np.int64]:
     side = 2 * radius + 1
     padded = np.pad(value, radius, mode="edge")
     total = np.pad(padded.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    sums: NDArray[np.int64] = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
     return sums // side**2
 
 
 def _noise(shape: tuple[int, ...]) -> NDArray[np.int64]:
     rows, columns = np.indices(shape)
-    return ((rows * 73_856_093) ^ (columns * 19_349_663)) % 97 - 32
+    mixed: NDArray[np.int64] = (rows * 73_856_093) ^ (columns * 19_349_663)
+    return mixed % 97 - 32
 
 
 def _contrast(image: Picture) -> NDArray[np.int64]:
@@ -84,7 +85,7 @@ def _contrast(image: Picture) -> NDArray[np.int64]:
 
 def reference(picture: Picture, mask: NDArray[np.bool_]) -> dict[str, float | list[float]]:
     """Score one map with PySODMetrics; curves in its order, from threshold 255 down to 0."""
-    import py_sod_metrics as pysod
+    import py_sod_metrics as pysod  # type: ignore[import-untyped]  # it ships no type information
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Fmeasure announces its successor

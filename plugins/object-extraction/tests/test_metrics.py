@@ -88,7 +88,7 @@ def test_generated_maps_score_as_in_pysodmetrics(case: str) -> None:
     level, mask = GENERATED[case]
     value = probability(level)
     f, e = metrics.f_curve(value, mask), metrics.e_curve(value, mask)
-    ours = {
+    ours: dict[str, Any] = {
         "MAE": metrics.mean_absolute_error(value, mask),
         "maxF": f.max(),
         "meanF": f.mean(),
@@ -115,7 +115,7 @@ def test_real_pairs_score_as_in_pysodmetrics() -> None:
         assert maker.digest(picture) == row["digest"], f"{row['id']}: another JPEG decoder made another map"
         value = probability(picture)
         precision, recall = metrics.precision_recall(value, mask)
-        ours = {
+        ours: dict[str, Any] = {
             "MAE": metrics.mean_absolute_error(value, mask),
             "F": [*thinned(metrics.f_curve(value, mask)), metrics.adaptive_f(value, mask)],
             "P": thinned(precision),
