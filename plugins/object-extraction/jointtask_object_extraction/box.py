@@ -80,6 +80,7 @@ class BoxBridge:
     coordinates: tuple[str, ...] = field(default=("x1", "y1", "x2", "y2"), init=False)
     units: str = field(default="frame units", init=False)
     keys: tuple[str, ...] = field(default=("image", "mask"), init=False)
+    annotation: tuple[str, ...] = field(default=("mask",), init=False)
 
     def base(self, batch: Batch) -> Tensor:
         """Return the tight boxes of the masks, (B, 4), float32, with their context.

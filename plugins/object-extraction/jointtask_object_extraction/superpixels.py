@@ -77,7 +77,7 @@ class SuperpixelBoundaryTerm:
         return np.packbits(boundary, bitorder="little")
 
     def log_weight(self, batch: Batch, reference: Tensor, history: History) -> Tensor:
-        """Return ``log(P_c + 1e-3)`` of references (B, N, 4): (B, N), float64.
+        """Return ``log(P_c + 1e-3)`` of references (B, N, 4): (B, N), float64, on the CPU.
 
         Points outside the frame are on no boundary. The points of a reference are counted in integers and the
         logarithm is looked up, so a row's result does not depend on the batch.
@@ -87,7 +87,7 @@ class SuperpixelBoundaryTerm:
         step = max(1, _POINTS_AT_ONCE // (len(boundary) * self.points))
         count = torch.cat([self._count(boundary, some) for some in torch.split(reference, step, dim=1)], dim=1)
         share = torch.arange(self.points + 1, dtype=torch.float64) / self.points
-        return torch.log(share + _FLOOR).to(count.device)[count]
+        return torch.log(share + _FLOOR)[count.cpu()]
 
     def _count(self, boundary: Tensor, reference: Tensor) -> Tensor:
         x, y = border_pixels(reference, self.points)
