@@ -49,7 +49,9 @@ def box_adjustment(settings: BoxAdjustment, context: Context) -> BoxBridge:
 class BoxBridge:
     """References are half-open boxes (x1, y1, x2, y2) in frame units; pixel i of the frame covers ``[i, i + 1)``.
 
-    A reference may leave the frame: crops and masks use the part inside, the upstream energy all of it.
+    A reference may leave the frame: crops and masks use the part inside, the upstream energy all of it. A batch has
+    an `image`, (B, 3, F, F) RGB in [0, 255], uint8 or floating, and, where it is annotated, a `mask`, (B, F, F) uint8,
+    1 on the object.
 
     Attributes
     ----------
@@ -94,6 +96,7 @@ class BoxBridge:
         return torch.stack([x1, y1, x2, y2], dim=1)
 
     def _sides(self, occupied: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both ends, (B,), of the occupied cells (B, F), bool, of a line; all of it where none is occupied."""
         line = occupied | ~occupied.any(dim=1, keepdim=True)
         first = line.int().argmax(dim=1).float()
         last = FRAME - line.flip(1).int().argmax(dim=1).float()
