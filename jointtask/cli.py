@@ -228,7 +228,7 @@ def plugins(plugin: PluginOption = None, json: JsonOption = False) -> None:
 
 @app.command()
 def components(
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="One kind alone, such as sampler.")] = None,
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="One kind alone, such as sampler.")] = None,
     plugin: PluginOption = None,
     json: JsonOption = False,
 ) -> None:

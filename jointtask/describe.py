@@ -146,5 +146,5 @@ def _default(field: Attribute[Any]) -> str | None:
     if default is None:
         return ""
     if attrs.has(type(default)):
-        return "its own defaults"
+        return "{}"
     return json.dumps(list(default) if isinstance(default, tuple) else default, ensure_ascii=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -212,6 +211,8 @@ def _single(path: Path) -> _Candidate:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"--plugin {path}: {error.strerror}", remedy="name an existing Python file") from error
+    import hashlib
+
     digest = hashlib.sha256(content).hexdigest()[:12]
 
     def load() -> object:

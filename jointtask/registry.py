@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import attrs
 from attrs import field, frozen
 
 from jointtask.component import Command, Component, PanelComponent, SamplerComponent
-from jointtask.config import RunFile, SamplerTable, Table, TaskTable
 from jointtask.describe import type_name
 from jointtask.errors import ConfigError, PluginError
 from jointtask.plugins import Failure, Plugins, Source, implementations, load_plugins, notify, reason
+
+if TYPE_CHECKING:
+    from jointtask.config import RunFile, Table
 
 __all__ = ["KINDS", "Entry", "Kind", "PluginRow", "Registry", "build_registry", "load_registry"]
 
@@ -31,23 +33,23 @@ class Kind:
         What the hook's items are.
     title : str
         The kind in words.
-    table : type or None
-        The run-file table whose core keys a component's own keys share; None for a kind that is named without a
-        table, so that its settings all need defaults.
+    core : tuple of str or None
+        The keys of its run-file table that belong to the core; None for a kind that is named without a table, so that
+        its settings all need defaults.
     """
 
     hook: str
     record: type
     title: str
-    table: type | None = None
+    core: tuple[str, ...] | None = None
 
 
 KINDS: Mapping[str, Kind] = {
-    "task": Kind("jointtask_tasks", Component, "task network", TaskTable),
-    "bridge": Kind("jointtask_bridges", Component, "bridge", Table),
-    "sampler": Kind("jointtask_samplers", SamplerComponent, "sampler", SamplerTable),
-    "proposal": Kind("jointtask_proposal_terms", Component, "proposal term", Table),
-    "dataset": Kind("jointtask_datasets", Component, "data set", Table),
+    "task": Kind("jointtask_tasks", Component, "task network", ("name", "weight", "optimizer")),
+    "bridge": Kind("jointtask_bridges", Component, "bridge", ("name",)),
+    "sampler": Kind("jointtask_samplers", SamplerComponent, "sampler", ("name", "estimate")),
+    "proposal": Kind("jointtask_proposal_terms", Component, "proposal term", ("name",)),
+    "dataset": Kind("jointtask_datasets", Component, "data set", ("name",)),
     "metric": Kind("jointtask_metrics", Component, "metric"),
     "panel": Kind("jointtask_panels", PanelComponent, "panel"),
     "predictor": Kind("jointtask_predictors", Component, "predictor"),
@@ -265,11 +267,10 @@ def _settings_problem(kind: Kind, settings: Any) -> str:
         hints = get_type_hints(settings)
     except NameError as error:
         return f"a type of its settings cannot be resolved: {error}; import it outside `if TYPE_CHECKING`"
-    core = [] if kind.table is None else [key.name for key in attrs.fields(kind.table) if key.name != "settings"]
     for key in attrs.fields(settings):
-        if key.alias in core:
+        if key.alias in (kind.core or ()):
             return f"its setting '{key.alias}' is a core key of the table"
-        if kind.table is None and key.init and key.default is attrs.NOTHING:
+        if kind.core is None and key.init and key.default is attrs.NOTHING:
             return f"its setting '{key.alias}' needs a default, as no table can set it"
         try:
             type_name(hints[key.name])
