@@ -1,0 +1,140 @@
+"""What a user should look at in a run: each warning says what was seen, why it matters and which setting to change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from jointtask.record import RoundRecord, RunRecord, SamplerRecord
+from jointtask.report import text
+from jointtask.report.scores import OWN, ScoreTable, score_tables
+
+__all__ = ["edge_share", "setting", "warnings"]
+
+RISE = 0.01  # a smaller relative rise of the objective is the noise of stochastic gradients
+ACCEPTANCE = 0.05  # below, 20 moves accept one
+REGRET = 0.1  # share of the possible gain that the sampler left
+EDGE = 0.6  # five levels hit at random put 0.4 of the estimates on the two outer ones
+
+
+def setting(config: Mapping[str, Any], table: str, key: str, default: Any = None) -> Any:
+    """Return one key of one table of a resolved run file."""
+    values = config.get(table)
+    return values.get(key, default) if isinstance(values, Mapping) else default
+
+
+def warnings(record: RunRecord, tables: Sequence[ScoreTable] | None = None) -> list[str]:
+    """Return the record's own warnings and those that its numbers call for, each once.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run, finished or not.
+    tables : sequence of ScoreTable, optional
+        Its tables of scores, where they are at hand.
+
+    Returns
+    -------
+    list of str
+        One or two sentences each, naming a setting to change.
+    """
+    found = [*record.warnings, *_objective(record)]
+    sampled = [entry for entry in record.rounds if entry.sampler is not None]
+    if sampled and setting(record.config, "sampler", "name") != "none":
+        last = sampled[-1]
+        assert last.sampler is not None  # for the type checker: chosen so above
+        found += _sampler(last.round, last.sampler, record.config)
+        found += _edges(last)
+    found += _scores(score_tables(record) if tables is None else tables)
+    return list(dict.fromkeys(found))
+
+
+def edge_share(histogram: Mapping[str, int]) -> float:
+    """Return the share of estimates at the outermost levels of one coordinate, NaN if it has under three levels."""
+    levels = sorted(histogram, key=float)
+    total = sum(histogram.values())
+    if len(levels) < 3 or not total:
+        return math.nan
+    return (histogram[levels[0]] + histogram[levels[-1]]) / total
+
+
+def _objective(record: RunRecord) -> list[str]:
+    known = [(entry.round, entry.estimate.total) for entry in record.rounds if entry.estimate is not None]
+    rises = [
+        f"by {text.share((after - before) / abs(before))} in round {number}"
+        for (_, before), (number, after) in pairwise(known)
+        if after - before > RISE * abs(before) > 0
+    ]
+    if not rises:
+        return []
+    return [
+        f"The objective at the estimate rose {', '.join(rises)}. EM with small steps lowers it: "
+        "lower upstream.optimizer.rate or downstream.optimizer.rate."
+    ]
+
+
+def _sampler(number: int, seen: SamplerRecord, config: Mapping[str, Any]) -> list[str]:
+    found = []
+    if seen.acceptance is not None and seen.acceptance < ACCEPTANCE:
+        found.append(
+            f"Only {text.share(seen.acceptance)} of the moves of round {number} were accepted, so chains hardly leave "
+            "where they start: raise sampler.moves, remove a [[proposal]] term, or set sampler.name = 'gibbs'."
+        )
+    if seen.gain < 0:
+        found.append(
+            f"The estimates of round {number} have a higher energy than no adjustment: set sampler.estimate = 'best'."
+        )
+    if seen.moved == 0:
+        found.append(
+            f"No estimate of round {number} differs from no adjustment, so joint training changes nothing: raise "
+            "downstream.weight or sampler.moves."
+        )
+    draws = setting(config, "em", "draws", 1)
+    if setting(config, "sampler", "estimate") == "weighted" and seen.effective is not None and seen.effective < draws:
+        found.append(
+            f"Round {number} had {text.number(seen.effective)} effective draws an example where em.draws asks for "
+            f"{draws}: raise sampler.moves or lower em.draws."
+        )
+    if seen.oracle is not None and seen.oracle.regret > REGRET * max(seen.gain + seen.oracle.regret, 0.0) > 0:
+        found.append(
+            f"The sampler's estimates of round {number} stay {text.number(seen.oracle.regret)} above the exhaustive "
+            f"optimum, where the gain is {text.number(seen.gain)}: raise sampler.moves or set "
+            "sampler.name = 'exhaustive'."
+        )
+    return found
+
+
+def _edges(last: RoundRecord) -> list[str]:
+    full = [d for d, histogram in enumerate(last.adjustment) if edge_share(histogram) > EDGE]
+    if not full:
+        return []
+    which = ", ".join(str(d + 1) for d in full)
+    return [
+        f"More than {100 * EDGE:.0f} % of the estimates of round {last.round} lie at the outermost levels of "
+        f"coordinate {which}: the grid may be too narrow; widen bridge.levels."
+    ]
+
+
+def _scores(tables: Sequence[ScoreTable]) -> list[str]:
+    found = []
+    for table in tables:
+        own = next((row for row in table.rows if row.own), None)
+        if own is None or not table.columns:
+            continue
+        column, mine = table.columns[0], own.cells[0]
+        if math.isnan(mine.value):
+            found.append(
+                f"{column.name} of {OWN} on {table.data} is not a number: look at the data's notes, and lower "
+                "downstream.optimizer.rate if the objective is none either."
+            )
+            continue
+        sign = -1 if column.better == "lower" else 1
+        for row in table.rows:
+            if not row.own and sign * row.cells[0].value >= sign * mine.value:
+                found.append(
+                    f"{row.name} scores {column.name} {row.cells[0].text} on {table.data}, no worse than the run's "
+                    f"{mine.text}: train longer (em.warmup_epochs, em.rounds) or raise the optimizers' rate."
+                )
+    return found

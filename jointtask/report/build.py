@@ -1,0 +1,99 @@
+"""Write the report of a run: the record as JSON, and the page."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from jointtask.files import write_atomic
+from jointtask.panel import Panel
+from jointtask.record import RunRecord
+from jointtask.report import text, view
+from jointtask.report.advice import warnings
+from jointtask.report.plain import from_plain, plain
+from jointtask.report.scores import OWN, RESAMPLES, columns, score_tables
+
+__all__ = ["read_report", "render", "write_report"]
+
+
+def write_report(
+    record: RunRecord,
+    panels: Sequence[Panel],
+    directory: Path,
+    *,
+    coordinates: Sequence[str] = (),
+    units: str = "",
+) -> Path:
+    """Write `report.json` and `report.html`, each whole or not at all.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run, finished or not. `report.json` is this record: strict JSON, null for a number that is none.
+    panels : sequence of Panel
+        Pictures that the pair drew, in the order of the page.
+    directory : pathlib.Path
+        The run directory.
+    coordinates : sequence of str, optional
+        The bridge's names of the adjustment's coordinates.
+    units : str, optional
+        The bridge's unit of an adjustment.
+
+    Returns
+    -------
+    pathlib.Path
+        The page. The same record gives the same bytes.
+    """
+    page = directory / "report.html"
+    html = render(record, panels, coordinates=coordinates, units=units)
+    write_atomic(directory / "report.json", json.dumps(plain(record), indent=1, allow_nan=False) + "\n")
+    write_atomic(page, html.encode(errors="replace"))  # file names that are no text hold lone surrogates
+    return page
+
+
+def read_report(directory: Path) -> RunRecord:
+    """Return the record that `write_report` left in a run directory."""
+    return from_plain(json.loads((directory / "report.json").read_text(encoding="utf-8")))
+
+
+def render(record: RunRecord, panels: Sequence[Panel] = (), *, coordinates: Sequence[str] = (), units: str = "") -> str:
+    """Return the page: one HTML document that fetches nothing and runs no script.
+
+    Parameters are those of `write_report`.
+    """
+    tables = score_tables(record)
+    return _template().render(
+        record=record,
+        own=OWN,
+        resamples=RESAMPLES,
+        headline=view.headline(record, tables),
+        warnings=warnings(record, tables),
+        tables=tables,
+        definitions=columns(record),
+        objective=view.objective(record),
+        validation=view.validation(record),
+        sampler=view.sampler(record),
+        adjustments=view.adjustments(record, coordinates),
+        units=units,
+        phases=view.phases(record),
+        panels=[(panel, base64.b64encode(panel.png).decode()) for panel in panels],
+        settings=view.settings(record),
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("jointtask.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["count"] = text.count
+    return environment.get_template("template.html")

@@ -1,0 +1,182 @@
+"""The table of scores: predictors in rows, summaries in columns, bootstrap intervals, the best value marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from attrs import frozen
+
+from jointtask.record import RunRecord, ScoreRecord
+from jointtask.report import text
+
+__all__ = ["OWN", "RESAMPLES", "Cell", "Column", "Row", "ScoreTable", "columns", "interval", "score_tables"]
+
+OWN = "this run"
+"""The predictor's name in the scores of the run itself."""
+
+RESAMPLES = 1000
+"""Bootstrap resamples behind an interval."""
+
+_SEED = 0  # the report of one record is the same every time
+
+
+@frozen
+class Column:
+    """A summary.
+
+    Attributes
+    ----------
+    name, definition : str
+        As the metric gives them.
+    better : str
+        "higher", "lower", or empty where no metric says.
+    percent : bool
+        Shown times 100.
+    """
+
+    name: str
+    definition: str
+    better: str
+    percent: bool
+
+
+@frozen
+class Cell:
+    """A score.
+
+    Attributes
+    ----------
+    value : float
+        NaN if there is none.
+    text, interval : str
+        As shown; the interval is empty where the summary is no mean over examples.
+    best : bool
+        Whether no row of the column is better.
+    """
+
+    value: float
+    text: str
+    interval: str
+    best: bool
+
+
+@frozen
+class Row:
+    """The scores of one predictor; `own` marks the run itself."""
+
+    name: str
+    own: bool
+    examples: int
+    cells: Sequence[Cell]
+
+
+@frozen
+class ScoreTable:
+    """The scores on one data set."""
+
+    data: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+
+def interval(scores: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % percentile bootstrap interval of the mean.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        One an example; NaN is an example without a score.
+
+    Returns
+    -------
+    tuple of two floats or None
+        None for fewer than two scores.
+    """
+    known = np.asarray(scores, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    if known.size < 2:
+        return None
+    random = np.random.default_rng(_SEED)
+    means = np.empty(RESAMPLES)
+    step = max(1, 1_000_000 // known.size)  # resamples at a time, so that memory stays bounded
+    for first in range(0, RESAMPLES, step):
+        part = means[first : first + step]
+        part[:] = known[random.integers(known.size, size=(part.size, known.size))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def columns(record: RunRecord) -> list[Column]:
+    """Return all summaries of a record: those with a definition first, in the order of the run file's metrics."""
+    named = dict.fromkeys(record.definitions)
+    for scores in record.scores:
+        named |= dict.fromkeys(scores.values)
+    for entry in record.rounds:
+        named |= dict.fromkeys(entry.validation)
+    return [_column(name, record.definitions.get(name, {})) for name in named]
+
+
+def _column(name: str, definition: Mapping[str, object]) -> Column:
+    return Column(
+        name=name,
+        definition=str(definition.get("definition", "")),
+        better=str(definition.get("better", "")),
+        percent=bool(definition.get("percent", False)),
+    )
+
+
+def score_tables(record: RunRecord) -> list[ScoreTable]:
+    """Return one table for each data set that was scored.
+
+    An interval stands beside a summary that is the mean of a metric's scores per example, which its values show.
+    """
+    named = columns(record)
+    tables = []
+    for data in dict.fromkeys(scores.data for scores in record.scores):
+        records = [scores for scores in record.scores if scores.data == data]
+        used = [c for c in named if any(c.name in scores.values for scores in records)]
+        cells = [_cells(column, records) for column in used]
+        rows = [
+            Row(scores.predictor, scores.predictor == OWN, scores.examples, [column[k] for column in cells])
+            for k, scores in enumerate(records)
+        ]
+        tables.append(ScoreTable(data, used, rows))
+    return tables
+
+
+def _cells(column: Column, records: Sequence[ScoreRecord]) -> list[Cell]:
+    values = [text.finite(scores.values.get(column.name)) for scores in records]
+    known = [value for value in values if not math.isnan(value)]
+    metric = _metric(column.name, records)
+    best = math.nan
+    if len(known) > 1 and column.better:
+        best = max(known) if column.better == "higher" else min(known)
+    cells = []
+    for value, scores in zip(values, records, strict=True):
+        bounds = interval(_ordered(scores, metric)) if metric else None
+        shown = " to ".join(text.score(bound, column.percent) for bound in bounds) if bounds else ""
+        cells.append(Cell(value, text.score(value, column.percent), shown, value == best))
+    return cells
+
+
+def _ordered(scores: ScoreRecord, metric: str) -> list[float]:
+    """Return a metric's scores by example id, so that the order of evaluation does not show."""
+    per_example = scores.per_example.get(metric, {})
+    return [text.finite(per_example[name]) for name in sorted(per_example)]
+
+
+def _metric(summary: str, records: Sequence[ScoreRecord]) -> str | None:
+    """Return the only metric whose mean over examples equals the summary in every record that has it."""
+    names = dict.fromkeys(metric for scores in records for metric, values in scores.per_example.items() if values)
+    found = [name for name in names if all(_is_mean(summary, name, scores) for scores in records)]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_mean(summary: str, metric: str, scores: ScoreRecord) -> bool:
+    known = [value for value in _ordered(scores, metric) if not math.isnan(value)]
+    value = text.finite(scores.values.get(summary))
+    if not known or math.isnan(value):
+        return not known and math.isnan(value)
+    return math.isclose(math.fsum(known) / len(known), value, rel_tol=1e-6, abs_tol=1e-9)
