@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jointtask.registry import Registry, load_registry
+
+
+@pytest.fixture(scope="session")
+def light_plugin() -> Path:
+    return Path(__file__).with_name("light_plugin.py")
+
+
+@pytest.fixture(scope="session")
+def light_registry(light_plugin: Path) -> Registry:
+    return load_registry([str(light_plugin)])
+
+
+@pytest.fixture
+def light_tables() -> dict[str, Any]:
+    """The least that a run file needs, with the components of `light_plugin`."""
+    return {
+        "run": {"name": "light"},
+        "data": {"train": {"name": "folder", "path": "/somewhere"}},
+        "upstream": {"name": "first-task"},
+        "downstream": {"name": "second-task"},
+        "bridge": {"name": "plank"},
+        "sampler": {"name": "metropolis-hastings"},
+    }
+
+
+@pytest.fixture
+def plugin_file(tmp_path: Path) -> Callable[..., str]:
+    """Write a plugin of one file; returns its path."""
+
+    def write(body: str, name: str = "odd") -> str:
+        path = tmp_path / f"{name}.py"
+        path.write_text(
+            "from jointtask import hookimpl\n"
+            "from jointtask.component import Command, Component, NoSettings, SamplerComponent\n"
+            "import attrs\n" + body
+        )
+        return str(path)
+
+    return write
