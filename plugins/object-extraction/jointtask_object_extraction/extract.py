@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jointtask.config import RunTable
 from jointtask.errors import ConfigError, RunError
 from jointtask.progress import Progress, open_progress
 from jointtask_object_extraction.decode import squash
@@ -44,7 +45,7 @@ def extract(
         raise ConfigError(
             "no model given",
             cause="no trained model ships with jointtask yet",
-            remedy="train one with 'jointtask run examples/object_extraction.toml', then name its folder: --model RUN",
+            remedy="train one: 'jointtask run examples/object_extraction.toml', then --model runs/object-extraction",
         )
     plan = plan_extraction(images, to, kinds, overwrite=overwrite)
     from jointtask.registry import load_registry
@@ -56,32 +57,38 @@ def extract(
     _report(summary, plan, to)
 
 
-def _load(model: str, registry: Registry, device: str, progress: Progress) -> Predict:
-    """Make the model callable: a predictor by its name, or a run directory."""
+def _load(model: str, registry: Registry, device: Any, progress: Progress) -> Predict:
+    """Make a run directory, or a predictor named as in `evaluate.predictors`, callable."""
+    from jointtask.assemble import make_context
+
+    if Path(model).is_dir():
+        return _load_run(Path(model), registry, device)
+    try:
+        component = registry.find("predictor", model)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{model} is neither a run directory nor a predictor", cause=error.message, remedy=error.remedy
+        ) from error
+    predict: Predict = component.build(component.settings(), make_context(RunTable("extract", device=device), progress))
+    return predict
+
+
+def _load_run(directory: Path, registry: Registry, device: str) -> Predict:
     import torch
 
-    if model in registry.entries["predictor"]:
-        from jointtask.component import Context
-        from jointtask.device import resolve_device
-        from jointtask.locate import cache_folder
-
-        component = registry.find("predictor", model)
-        context = Context(resolve_device(device), workers=1, cache=cache_folder(), progress=progress)  # type: ignore[arg-type]  # checked by the caller
-        predict: Predict = component.build(component.settings(), context)
-        return predict
     from jointtask.predict import load_predictor
     from jointtask_object_extraction.box import BoxBridge
 
-    predictor = load_predictor(Path(model), registry, device=device)
+    predictor = load_predictor(directory, registry, device=device)
     if not isinstance(predictor.pair.bridge, BoxBridge):
-        raise ConfigError(f"{model} does not extract objects", cause="it is a run with another bridge than boxes")
+        raise ConfigError(f"{directory} does not extract objects", cause="it is a run with another bridge than boxes")
 
-    def predict_one(photograph: Photograph) -> Extraction:
+    def predict(photograph: Photograph) -> Extraction:
         frame = torch.from_numpy(squash(photograph.image)).permute(2, 0, 1)[None].contiguous()
         extraction: Extraction = predictor.predict({"image": frame}, [photograph])[0]
         return extraction
 
-    return predict_one
+    return predict
 
 
 def _parse_kinds(save: str) -> list[str]:

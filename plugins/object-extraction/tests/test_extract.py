@@ -3,26 +3,31 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import torch
 import typer
+from jointtask_object_extraction.box import BoxBridge
 from jointtask_object_extraction.extract import extract
 from jointtask_object_extraction.extracting import Predict, Summary, extract_images
 from jointtask_object_extraction.inputs import plan_extraction
 from jointtask_object_extraction.outputs import ENDINGS, round_box
-from jointtask_object_extraction.photograph import Extraction, Photograph
+from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 from typer.testing import CliRunner
 
 from jointtask.component import Component, NoSettings
 from jointtask.errors import ConfigError, RunError, UserError
 from jointtask.files import write_atomic
+from jointtask.latent import LatentGrid
 from jointtask.progress import SilentProgress
 
 ALL = tuple(ENDINGS)
@@ -411,7 +416,8 @@ def test_command_says_what_stopped_it(
         (["--model", "red", "--save", "masks,faces"], "--save must name some of masks, cutouts, boxes, overlays"),
         (["--model", "red", "--save", ","], "--save must name"),
         (["--model", "red", "--device", "tpu"], "--device must be one of"),
-        (["--model", "nowhere/at-all"], "nowhere/at-all is no run directory"),
+        (["--model", "nowhere/at-all"], "nowhere/at-all is neither a run directory nor a predictor"),
+        (["--model", "."], ". is no run directory"),
     ],
 )
 def test_command_refuses(tmp_path: Path, command: Callable[..., Any], arguments: Sequence[str], message: str) -> None:
@@ -420,6 +426,36 @@ def test_command_refuses(tmp_path: Path, command: Callable[..., Any], arguments:
     assert result.exception.exit_code == 2
     assert message in result.exception.message
     assert not (tmp_path / "out").exists()
+
+
+def test_command_gives_a_run_its_frames(
+    tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_directory = tmp_path / "run"
+    run_directory.mkdir()
+    seen: list[tuple[Tensor, tuple[int, ...]]] = []
+
+    def predict(batch: Mapping[str, Tensor], examples: Sequence[Photograph]) -> list[Extraction]:
+        seen.extend((batch["image"], example.image.shape) for example in examples)
+        return [red_object(example) for example in examples]
+
+    def load(directory: Path, registry: object, *, device: str) -> object:
+        assert (directory, device) == (run_directory, "cpu")
+        return SimpleNamespace(pair=SimpleNamespace(bridge=bridge), predict=predict)
+
+    monkeypatch.setattr("jointtask.predict.load_predictor", load)
+    arguments = (save(tmp_path / "a.png"), "--to", tmp_path / "out", "--model", run_directory, "--device", "cpu")
+    bridge: object = BoxBridge(LatentGrid.product([[0]] * 4), input_size=8, output_size=8)
+    assert command(*arguments).exit_code == 0
+    ((frame, shape),) = seen
+    assert frame.shape == (1, 3, FRAME, FRAME)
+    assert frame.dtype == torch.uint8
+    assert frame[0, :, 60, 60].tolist() == [255, 10, 20]
+    assert shape == (20, 30, 3)
+    bridge = object()
+    error = command(*arguments, "--overwrite").exception
+    assert isinstance(error, ConfigError)
+    assert "does not extract objects" in error.message
 
 
 def test_without_a_model_the_command_says_how_to_train_one(tmp_path: Path, command: Callable[..., Any]) -> None:
