@@ -261,7 +261,7 @@ def test_report_json_comes_back_as_the_record(record: RunRecord, tmp_path: Path)
 
 def test_report_json_is_strict_and_nan_survives(record: RunRecord, tmp_path: Path) -> None:
     scores = attrs.evolve(record.scores[0], values={"J": math.nan, "P": math.inf}, per_example={"J": {"a": math.nan}})
-    write_report(attrs.evolve(record, scores=[scores]), [], tmp_path)
+    write_report(attrs.evolve(record, scores=[scores], rounds=[]), [], tmp_path)
     text = (tmp_path / "report.json").read_text()
     values = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))["scores"][0]["values"]
     assert values == {"J": None, "P": None}
@@ -299,7 +299,7 @@ def test_foreign_text_is_escaped(record: RunRecord) -> None:
 
 
 def test_lone_surrogates_of_file_names_do_not_stop_the_report(record: RunRecord, tmp_path: Path) -> None:
-    write_report(attrs.evolve(record, directory="/data/\udcff"), [], tmp_path)
+    write_report(attrs.evolve(record, directory="/data/\udcff", rounds=[]), [], tmp_path)
     assert (tmp_path / "report.html").read_text(encoding="utf-8")
     assert read_report(tmp_path).directory == "/data/\udcff"
 
