@@ -33,7 +33,7 @@ _VERSION = 1
 _SHARES: dict[Split, tuple[float, float]] = {"train": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
 """The part of each photograph, from left to right, that a split may see."""
 
-_SIZES = ((240, 320), (320, 240), (256, 256), (224, 336))
+_SIZES = ((210, 280), (280, 210), (240, 240), (200, 300))
 """Heights and widths of the scenes."""
 
 
@@ -47,12 +47,20 @@ class _Region(NamedTuple):
     right: int
 
 
+_COARSE = 4
+"""What changes slowly is computed on every fourth pixel."""
+
+_MOST_GAIN = 2.0
+"""A dark piece of a photograph is brightened by this factor at most, or it would burn out."""
+
+_MOST_ROWS = 512
+"""A larger photograph is reduced to this height, so that all show their material at about the same scale."""
+
 _OBJECTS = (
-    _Region("astronaut.png", 190, 512, 0, 512),
+    _Region("astronaut.png", 190, 512, 0, 330),
     _Region("chelsea.png", 0, 300, 0, 360),
     _Region("coffee.png", 20, 390, 90, 480),
     _Region("ihc.png", 0, 512, 0, 512),
-    _Region("motorcycle_left.png", 90, 430, 150, 741),
     _Region("retina.jpg", 300, 1100, 250, 1150),
 )
 _GROUNDS = (
@@ -72,14 +80,17 @@ class Materials:
         The split that may see it.
     objects : tuple of ndarray, (H, W, 3), float32
         Colour photographs, in [0, 1].
-    grounds : tuple of ndarray, (H, W, 3), float32
-        Grey photographs of gravel, grass and bricks, mean 0 and standard deviation 1.
+    colours : ndarray, (number of objects, 3), float32
+        The mean of each.
+    grounds : tuple of ndarray, (H, W), float32
+        Grey photographs of bricks, grass and gravel, of mean 0 and standard deviation 1.
     digest : str
         Of the photographs and of the generator's version.
     """
 
     split: Split
     objects: tuple[Pixels, ...]
+    colours: Pixels
     grounds: tuple[Pixels, ...]
     digest: str
 
@@ -95,12 +106,18 @@ def load_materials(split: Split) -> Materials:
     """
     digest = hashlib.blake2b(f"synthetic-objects {_VERSION}".encode(), digest_size=16)
     objects = tuple(_read(region, split, digest) for region in _OBJECTS)
-    grounds = tuple(_read(region, split, digest) for region in _GROUNDS)
-    grounds = tuple((ground - ground.mean()) / ground.std() for ground in grounds)
-    return Materials(split, objects, grounds, digest.hexdigest())
+    grey = [_read(region, split, digest).mean(axis=2) for region in _GROUNDS]
+    return Materials(
+        split=split,
+        objects=objects,
+        colours=np.stack([photograph.mean(axis=(0, 1)) for photograph in objects]),
+        grounds=tuple((photograph - photograph.mean()) / photograph.std() for photograph in grey),
+        digest=digest.hexdigest(),
+    )
 
 
 def _read(region: _Region, split: Split, digest: hashlib.blake2b) -> Pixels:
+    """Read the split's part of a region, (H, W, 3), in [0, 1]; the whole file goes into the digest."""
     path = Path(skimage.__file__).parent / "data" / region.file
     try:
         content = path.read_bytes()
@@ -108,12 +125,14 @@ def _read(region: _Region, split: Split, digest: hashlib.blake2b) -> Pixels:
         raise DataError(
             f"synthetic-objects: cannot read {path}",
             cause=str(error),
-            remedy="install the scikit-image wheel, which carries its photographs: pip install --force-reinstall scikit-image",
+            remedy="reinstall scikit-image from its wheel, which carries its photographs",
         ) from error
     digest.update(content)
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    image = np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB), dtype=np.float32) / 255
     start, end = (region.left + round(share * (region.right - region.left)) for share in _SHARES[split])
-    return np.ascontiguousarray(image[region.top : region.bottom, start:end], dtype=np.float32) / 255
+    part = image[region.top : region.bottom, start:end]
+    scale = min(1.0, _MOST_ROWS / len(part))
+    return np.asarray(cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -137,86 +156,108 @@ def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.
     """
     random = np.random.Generator(np.random.Philox(key=derive("synthetic-objects", seed, materials.split, index)))
     height, width = _SIZES[random.integers(len(_SIZES))]
-    tints = [_tint(materials, random) for _ in range(2)]
-    scene = _ground(materials, tints[0], height, width, random)
-    for _ in range(random.integers(2, 5)):
-        patch = _soft(draw_shape(height, width, random, sides=(0.12, 0.4)), 1.0)[:, :, None]
-        patch *= random.uniform(0.6, 1.0)
-        tint = tints[1] if random.random() < 0.5 else _tint(materials, random)
-        scene += patch * (_ground(materials, tint, height, width, random) - scene)
-    scene *= _light(height, width, random)[:, :, None]
+    scene = _ground(materials, height, width, random)
+    for _ in range(random.integers(3, 6)):
+        _paint_patch(scene, materials, random)
+    scene *= _light(height, width, random)
+    mask = _paint_object(scene, materials, random)
+    if random.random() < 0.3:
+        sigma = random.uniform(0.4, 0.8)
+        for plane in scene:
+            cv2.GaussianBlur(plane, (0, 0), sigma, dst=plane)
+    noise = np.frombuffer(random.bytes(height * width), np.int8).astype(np.float32)
+    scene += random.uniform(0.0001, 0.0004) * noise.reshape(height, width)
+    levels = (scene.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0)), mask
 
-    mask = draw_shape(height, width, random, sides=(0.3, 0.75))
+
+def _paint_patch(scene: Pixels, materials: Materials, random: np.random.Generator) -> None:
+    """Paint a flat piece of ground in another colour: what contrast alone takes for an object."""
+    height, width = scene.shape[1:]
+    mask = draw_shape(height, width, random, sides=(0.15, 0.4))
+    window = _window(mask, margin=3)
+    inside, target = mask[window], scene[:, *window]
+    patch = _ground(materials, inside.shape[0], inside.shape[1], random)
+    target += random.uniform(0.8, 1.0) * _soft(inside, 1.0) * (patch - target)
+
+
+def _paint_object(scene: Pixels, materials: Materials, random: np.random.Generator) -> NDArray[np.bool_]:
+    """Paint the object and the shadow that it casts; return its mask."""
+    height, width = scene.shape[1:]
+    mask = draw_shape(height, width, random, sides=(0.35, 0.75))
     size = float(np.sqrt(mask.sum()))
+    window = _window(mask, margin=round(0.3 * size))
+    inside, target = mask[window], scene[:, *window]
+    height, width = inside.shape
+    brightness = float(scene.mean())
+
     angle = random.uniform(0, 2 * np.pi)
     light = np.array([np.cos(angle), np.sin(angle)])
-    shadow = _shift(_soft(mask, 0.06 * size), -0.08 * size * light)
-    scene *= 1 - random.uniform(0.2, 0.6) * shadow[:, :, None]
-    solid = _texture(materials.objects[random.integers(len(materials.objects))], height, width, random)
-    solid = _match(solid, mask, scene.mean(), random)
-    solid *= _shading(mask, size, light, random.uniform(0.3, 0.7))[:, :, None]
-    alpha = _soft(mask, random.uniform(0.6, 1.2))[:, :, None]
-    scene += alpha * (solid - scene)
+    move = np.array([[1, 0, -0.08 * size * light[0]], [0, 1, -0.08 * size * light[1]]])
+    shadow = cv2.warpAffine(_soft(inside, 0.06 * size), move, (width, height))
+    target *= 1 - random.uniform(0.2, 0.6) * np.asarray(shadow)
 
-    if random.random() < 0.3:
-        scene = cv2.GaussianBlur(scene, (0, 0), random.uniform(0.4, 0.8))
-    scene += random.uniform(0.005, 0.03) * random.standard_normal((height, width, 1), dtype=np.float32)
-    return (scene.clip(0, 1) * 255 + 0.5).astype(np.uint8), mask
+    piece = _texture(materials.objects[random.integers(len(materials.objects))], height, width, random, step=(0.7, 1.3))
+    solid = np.ascontiguousarray(piece.transpose(2, 0, 1))
+    grey = solid.mean(axis=0)
+    solid = grey + random.uniform(0.6, 1.1) * (solid - grey)
+    solid *= min(random.uniform(0.75, 1.25) * brightness / float(grey[inside].mean()), _MOST_GAIN)
+    solid *= _shading(inside, size, light, random.uniform(0.4, 0.7))
+    target += _soft(inside, random.uniform(0.6, 1.2)) * (solid - target)
+    return mask
 
 
-def _texture(photograph: Pixels, height: int, width: int, random: np.random.Generator) -> Pixels:
-    """Cut a piece out of a photograph at a random place, angle and scale; its edges are mirrored."""
+def _window(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a mask's box, widened by a margin inside the frame."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return slice(max(y - margin, 0), y + height + margin), slice(max(x - margin, 0), x + width + margin)
+
+
+def _texture(
+    photograph: Pixels, height: int, width: int, random: np.random.Generator, *, step: tuple[float, float]
+) -> Pixels:
+    """Cut a piece out of a photograph at a random place, angle and scale; it is mirrored at its edges."""
     rows, columns = photograph.shape[:2]
-    turn, scale = random.uniform(0, 2 * np.pi), random.uniform(0.7, 1.3) * min(1.0, rows / height)
+    turn, scale = random.uniform(0, 2 * np.pi), random.uniform(*step)
     a, b = scale * np.cos(turn), scale * np.sin(turn)
     x, y = random.uniform(0, columns), random.uniform(0, rows)
     inverse = np.array([[a, -b, x - a * width / 2 + b * height / 2], [b, a, y - b * width / 2 - a * height / 2]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(photograph, inverse, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[return-value]
+    piece = cv2.warpAffine(photograph, inverse, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(piece, dtype=np.float32)
 
 
-def _tint(materials: Materials, random: np.random.Generator) -> Pixels:
-    """Draw a colour near the mean of an object's photograph, so that colour alone tells nothing."""
-    photograph = materials.objects[random.integers(len(materials.objects))]
-    colour = photograph.mean(axis=(0, 1)) * random.uniform(0.8, 1.2, 3)
-    return (colour * random.uniform(0.3, 0.6) / colour.mean()).astype(np.float32)
-
-
-def _ground(materials: Materials, tint: Pixels, height: int, width: int, random: np.random.Generator) -> Pixels:
-    photograph = materials.grounds[random.integers(len(materials.grounds))]
-    relief = _texture(photograph, height, width, random)
-    return tint * np.maximum(1 + random.uniform(0.25, 0.45) * relief, 0)
+def _ground(materials: Materials, height: int, width: int, random: np.random.Generator) -> Pixels:
+    """Make a piece of ground in a colour like an object's, (3, H, W): colour alone tells nothing."""
+    colour = materials.colours[random.integers(len(materials.colours))] * random.uniform(0.8, 1.2, 3)
+    colour = (colour * random.uniform(0.25, 0.6) / colour.mean()).astype(np.float32)
+    relief = _texture(
+        materials.grounds[random.integers(len(materials.grounds))], height, width, random, step=(1.2, 2.0)
+    )
+    relief *= random.uniform(0.3, 0.45)
+    return np.asarray(colour[:, None, None] * np.maximum(1 + relief, 0), dtype=np.float32)
 
 
 def _light(height: int, width: int, random: np.random.Generator) -> Pixels:
-    """Light that changes over the scene, with a broad shadow whose edge is soft, (H, W)."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / max(height, width) - 0.5
+    """Make light that changes over the scene, with a broad soft-edged shadow, (H, W)."""
+    y, x = np.mgrid[0 : height // _COARSE, 0 : width // _COARSE] * (_COARSE / max(height, width)) - 0.5
     angles = random.uniform(0, 2 * np.pi, 2)
     slope = random.uniform(0, 0.6) * (x * np.cos(angles[0]) + y * np.sin(angles[0]))
     edge = x * np.cos(angles[1]) + y * np.sin(angles[1]) - random.uniform(-0.3, 0.3)
-    depth = random.uniform(0, 0.5)
-    return (1 + slope) * (1 - depth / (1 + np.exp(-edge * random.uniform(10, 60))))  # type: ignore[no-any-return]
-
-
-def _match(solid: Pixels, mask: NDArray[np.bool_], brightness: float, random: np.random.Generator) -> Pixels:
-    """Give the object about the brightness of the ground, and colours of its own strength."""
-    grey = solid.mean(axis=2, keepdims=True)
-    solid = grey + random.uniform(0.6, 1.1) * (solid - grey)
-    return solid * (random.uniform(0.75, 1.35) * brightness / max(float(solid[mask].mean()), 0.05))
+    light = (1 + slope) * (1 - random.uniform(0, 0.5) / (1 + np.exp(-edge * random.uniform(10, 40))))
+    return np.asarray(cv2.resize(light, (width, height)), dtype=np.float32)
 
 
 def _shading(mask: NDArray[np.bool_], size: float, light: NDArray[np.float64], strength: float) -> Pixels:
     """Shade the object as a solid whose height is the blurred mask, (H, W)."""
-    height = _soft(mask, 0.12 * size)
-    slope_y, slope_x = np.gradient(height)
-    lit = (slope_x * light[0] + slope_y * light[1]) * (-0.3 * size)
-    return 1 + strength * (np.clip(lit * 4, -1, 1) + 0.6 * (height - 0.8))
+    height, width = mask.shape
+    coarse = cv2.resize(mask.astype(np.float32), (width // _COARSE, height // _COARSE), interpolation=cv2.INTER_AREA)
+    relief = np.asarray(cv2.GaussianBlur(coarse, (0, 0), 0.12 * size / _COARSE))
+    slope_y, slope_x = np.gradient(relief)
+    lit = (slope_x * light[0] + slope_y * light[1]) * (-1.2 * size / _COARSE)
+    shade = 1 + strength * (np.clip(lit, -1, 1) + 0.6 * (relief - 0.8))
+    return np.asarray(cv2.resize(shade, (width, height)), dtype=np.float32)
 
 
 def _soft(mask: NDArray[np.bool_], sigma: float) -> Pixels:
-    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)  # type: ignore[return-value]
-
-
-def _shift(image: Pixels, by: NDArray[np.float64]) -> Pixels:
-    matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]])
-    return cv2.warpAffine(image, matrix, image.shape[::-1])  # type: ignore[return-value]
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma), dtype=np.float32)

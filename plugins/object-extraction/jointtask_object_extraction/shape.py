@@ -13,6 +13,9 @@ _SUBPIXEL = 4
 
 Points = NDArray[np.float64]
 
+_ANGLES = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+_CIRCLE: Points = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+
 
 def draw_shape(
     height: int, width: int, random: np.random.Generator, *, sides: tuple[float, float]
@@ -53,46 +56,40 @@ def draw_shape(
     return mask.astype(bool)
 
 
-def _circle(count: int = 96) -> Points:
-    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
-
-
 def _blob(random: np.random.Generator) -> list[Points]:
-    angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     order = np.arange(2, 6)
     size, phase = random.normal(0, 0.3, 4) / order, random.uniform(0, 2 * np.pi, 4)
-    radius = 1 + (size * np.cos(angle[:, None] * order + phase)).sum(axis=1)
-    return [_circle() * np.maximum(radius, 0.3)[:, None]]
+    radius = 1 + np.cos(_ANGLES[:, None] * order + phase) @ size
+    return [_CIRCLE * np.maximum(radius, 0.3)[:, None]]
 
 
 def _polygon(random: np.random.Generator) -> list[Points]:
-    """A polygon with rounded corners: a closed curve, smoothed."""
+    """Return a polygon whose corners are rounded by smoothing its outline."""
     count = random.integers(4, 8)
     angle = (np.arange(count) + random.uniform(-0.3, 0.3, count)) * 2 * np.pi / count
     corners = np.stack([np.cos(angle), np.sin(angle)], axis=1) * random.uniform(0.7, 1.1, (count, 1))
-    outline = np.concatenate(
-        [np.linspace(a, b, 24) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True)]
-    )
-    return [np.mean([np.roll(outline, step, axis=0) for step in range(-4, 5)], axis=0)]
+    step = np.linspace(0, 1, 24, endpoint=False)[None, :, None]
+    outline = (corners[:, None] * (1 - step) + np.roll(corners, -1, axis=0)[:, None] * step).reshape(-1, 2)
+    nearby = (np.arange(len(outline))[:, None] + np.arange(-4, 5)) % len(outline)
+    return [outline[nearby].mean(axis=1)]
 
 
 def _ellipse(random: np.random.Generator) -> list[Points]:
-    return [_circle() * np.array([1.0, random.uniform(0.5, 1.0)])]
+    return [_CIRCLE * np.array([1.0, random.uniform(0.5, 1.0)])]
 
 
 def _body(random: np.random.Generator) -> list[Points]:
-    """A body with two to four limbs, thinner towards their ends."""
-    body = _circle() * np.array([1.0, random.uniform(0.55, 0.9)])
+    """Return a body with two to four limbs, thinner towards their ends."""
+    body = _CIRCLE * np.array([1.0, random.uniform(0.55, 0.9)])
     angles = random.uniform(0, 2 * np.pi) + np.cumsum(random.uniform(0.7, 1.8, random.integers(2, 5)))
-    limbs = []
-    for angle in angles:
-        along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-        root, tip, length = random.uniform(0.2, 0.32), random.uniform(0.1, 0.2), random.uniform(1.15, 1.6)
-        limbs.append(
-            np.array([root * across, length * along + tip * across, length * along - tip * across, -root * across])
-        )
-    return [body, *limbs]
+    return [body, *(_limb(angle, random) for angle in angles)]
+
+
+def _limb(angle: float, random: np.random.Generator) -> Points:
+    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    tip = random.uniform(1.15, 1.45) * along
+    at_root, at_tip = random.uniform(0.25, 0.4) * across, random.uniform(0.15, 0.25) * across
+    return np.stack([at_root, tip + at_tip, tip - at_tip, -at_root])
 
 
 def _bite(mask: NDArray[np.uint8], outline: Points, random: np.random.Generator) -> None:

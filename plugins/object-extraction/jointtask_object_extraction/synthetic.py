@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jointtask.cache import cached_arrays
 from jointtask.component import Context
+from jointtask_object_extraction.decode import squash
+from jointtask_object_extraction.masks import squash_mask
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.scene import load_materials, make_scene
 from jointtask_object_extraction.settings import SyntheticObjects
 
 __all__ = ["SyntheticDataset", "synthetic_objects"]
 
-_KEPT = 2048
-"""Frames kept in memory (200 KB each); the others are made again each time."""
+_KEPT = 256
+"""Scenes at their own size kept in memory (0.2 MB each); the others are made again when asked for."""
 
 
 class SyntheticDataset:
-    """Generated scenes as a `jointtask.data.Dataset`: keys `image` (B, 3, 224, 224) and `mask` (B, 224, 224), uint8.
+    """Generated scenes, with frames in the cache; a `jointtask.data.Dataset`.
 
     An example depends on (seed, split, position) alone, not on how many there are.
 
@@ -31,55 +35,71 @@ class SyntheticDataset:
     ----------
     settings : SyntheticObjects
         Which examples.
+    context : Context
+        Its cache, workers and progress are used.
+
+    Raises
+    ------
+    DataError
+        If scikit-image is installed without its photographs.
+    RunError
+        If the cache cannot be used.
     """
 
-    def __init__(self, settings: SyntheticObjects) -> None:
+    def __init__(self, settings: SyntheticObjects, context: Context) -> None:
         self._settings = settings
         self._materials = load_materials(settings.split)
-        self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
+        self._scene = lru_cache(maxsize=_KEPT)(self._make)
         self.ids = [f"{settings.split}-{index:05d}" for index in range(settings.examples)]
-        # The first scene stands for the libraries' arithmetic, which another version may change.
-        content = self._materials.digest + hashlib.blake2b(self.example(0).image.tobytes(), digest_size=16).hexdigest()
-        self.digests = [_digest(content, settings.seed, name) for name in self.ids]
+        # the first scene stands for the libraries' arithmetic, which another version of them may change
+        content = _digest(self._materials.digest, FRAME, settings.seed, self.example(0).image.tobytes().hex())
+        self.digests = [_digest(content, name) for name in self.ids]
         self.fingerprint = _digest(*self.digests)
-        self.notes = [f"{settings.examples} generated scenes, textured by photographs that scikit-image carries"]
+        self.notes = [f"{settings.examples:,} generated scenes, textured by photographs that scikit-image carries"]
+        self._frames = cached_arrays(
+            context.cache / "frames",
+            self.digests,
+            self._arrays,
+            workers=context.workers,
+            progress=context.progress,
+            label="make scenes",
+        )
 
     def __len__(self) -> int:
+        """Return the number of examples."""
         return len(self.ids)
 
     def batch(self, index: Sequence[int]) -> dict[str, Tensor]:
-        """Return the frames of B examples."""
-        frames = [self._frame(i) for i in index]
-        return {
-            "image": torch.from_numpy(np.stack([image for image, _ in frames])),
-            "mask": torch.from_numpy(np.stack([mask for _, mask in frames])),
-        }
+        """Return the frames of B examples.
+
+        Parameters
+        ----------
+        index : sequence of int, (B,)
+            Positions.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``image`` (B, 3, 224, 224), uint8, RGB; ``mask`` (B, 224, 224), uint8, 1 on the object.
+        """
+        return {name: torch.from_numpy(array) for name, array in self._frames.batch(index).items()}
 
     def example(self, index: int) -> Photograph:
         """Return one example at its own size."""
-        image, mask = make_scene(self._materials, self._settings.seed, index)
-        return Photograph(self.ids[index], image, mask)
+        return self._scene(index)
 
-    def _frame(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        frame = self._kept.get(index)
-        if frame is None:
-            frame = _squash(self.example(index))
-            if len(self._kept) < _KEPT:
-                self._kept[index] = frame
-        return frame
+    def _make(self, index: int) -> Photograph:
+        return Photograph(self.ids[index], *make_scene(self._materials, self._settings.seed, index))
+
+    def _arrays(self, index: int) -> Mapping[str, NDArray[Any]]:
+        image, mask = make_scene(self._materials, self._settings.seed, index)
+        return {"image": squash(image).transpose(2, 0, 1), "mask": squash_mask(mask).astype(np.uint8)}
 
 
 def synthetic_objects(settings: SyntheticObjects, context: Context) -> SyntheticDataset:
     """Build the data set `synthetic-objects`."""
-    return SyntheticDataset(settings)
-
-
-def _squash(photograph: Photograph) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    image = cv2.resize(photograph.image, (FRAME, FRAME), interpolation=cv2.INTER_AREA)
-    assert photograph.mask is not None
-    mask = cv2.resize(photograph.mask.astype(np.float32), (FRAME, FRAME), interpolation=cv2.INTER_AREA) >= 0.5
-    return np.ascontiguousarray(image.transpose(2, 0, 1)), mask.astype(np.uint8)
+    return SyntheticDataset(settings, context)
 
 
 def _digest(*parts: object) -> str:
-    return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+    return blake2b("\n".join(map(str, parts)).encode(), digest_size=20).hexdigest()
