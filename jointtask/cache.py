@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from itertools import pairwise
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 from uuid import uuid4
 
 import numpy as np
@@ -26,7 +27,7 @@ __all__ = ["CachedArrays", "FaultsError", "cached_arrays"]
 Arrays = Mapping[str, NDArray[Any]]
 
 _SHARD = 128
-_CHECK = "crc32"  # (rows, fields), written beside the fields
+_CHECK = "crc32"  # (rows + 1, fields), written beside the fields; the last row is of the layout itself
 _STALE = 3600.0  # seconds after which a temporary file has no writer any more
 _REMEDY = "free space there, or set JOINTTASK_CACHE to a folder that can be written and has room"
 
@@ -49,6 +50,13 @@ class FaultsError(DataError):
         self.faults = faults
 
 
+class _Layout(NamedTuple):
+    """Where a file's one record begins, and what it holds."""
+
+    dtype: np.dtype[Any]
+    offset: int
+
+
 @frozen
 class _Shard:
     path: Path
@@ -62,8 +70,9 @@ class CachedArrays:
     Made by `cached_arrays`. A row is compared with its checksum when it is first read.
     """
 
-    def __init__(self, shards: Sequence[_Shard]) -> None:
+    def __init__(self, shards: Sequence[_Shard], layouts: Sequence[_Layout]) -> None:
         self._shards = shards
+        self._layouts = layouts
         self._starts = np.array([shard.start for shard in shards], dtype=np.intp)
         self._verified: dict[str, NDArray[np.bool_]] = {}
 
@@ -100,16 +109,15 @@ class CachedArrays:
         gathered: dict[str, NDArray[Any]] = {}
         for number in np.unique(of_shard).tolist():
             places = np.flatnonzero(of_shard == number)
-            for name, values in self._read(self._shards[number], rows[places], names).items():
+            for name, values in self._read(number, rows[places], names).items():
                 if name not in gathered:
                     gathered[name] = np.empty((len(rows), *values.shape[1:]), dtype=values.dtype)
                 gathered[name][places] = values
         return gathered
 
-    def _read(self, shard: _Shard, rows: NDArray[np.intp], names: Sequence[str] | None) -> dict[str, NDArray[Any]]:
-        arrays = _mapped(shard)
-        if arrays is None:
-            raise _damaged(shard)
+    def _read(self, number: int, rows: NDArray[np.intp], names: Sequence[str] | None) -> dict[str, NDArray[Any]]:
+        shard = self._shards[number]
+        arrays = _mapped(shard, self._layouts[number])
         checks = arrays.pop(_CHECK)
         local = rows - shard.start
         read: dict[str, NDArray[Any]] = {}
@@ -120,7 +128,7 @@ class CachedArrays:
                     self._verified[name] = np.zeros(len(self), dtype=np.bool_)
                 for place in np.flatnonzero(~self._verified[name][rows]).tolist():
                     if zlib.crc32(values[place : place + 1].data) != checks[local[place], column]:
-                        raise _damaged(shard)
+                        _refuse(shard)
                 self._verified[name][rows] = True
         return read
 
@@ -172,7 +180,7 @@ def cached_arrays(
         _Shard(folder / f"{_digest(keys[start:stop])}.npy", start, stop)
         for start, stop in pairwise(_cuts(keys, shard_size))
     ]
-    missing = [shard for shard in shards if _mapped(shard) is None]
+    missing = [shard for shard in shards if _layout(shard) is None]
     if missing:
         _remove_stale(folder)
         faults: dict[int, DataError] = {}
@@ -182,7 +190,7 @@ def cached_arrays(
                 faults |= _build(shard, make, pool, bar)
         if faults:
             raise FaultsError(faults, len(keys))
-    return CachedArrays(shards)
+    return CachedArrays(shards, [_layout(shard) or _refuse(shard) for shard in shards])
 
 
 def _digest(keys: Sequence[str]) -> str:
@@ -213,7 +221,7 @@ def _build(shard: _Shard, make: Callable[[int], Arrays], pool: ThreadPoolExecuto
             faults[shard.start + row] = made
         elif not faults:
             layout = [(name, array.dtype, (rows, *array.shape)) for name, array in made.items()]
-            dtype = np.dtype([(_CHECK, np.uint32, (rows, len(made))), *layout])
+            dtype = np.dtype([(_CHECK, np.uint32, (rows + 1, len(made))), *layout])
             record = np.zeros((), dtype) if record is None else record
             if record.dtype != dtype:
                 raise ValueError(f"{shard.path}: arrays of one fixed layout are needed: {record.dtype}, then {dtype}")
@@ -222,6 +230,7 @@ def _build(shard: _Shard, make: Callable[[int], Arrays], pool: ThreadPoolExecuto
                 record[_CHECK][row, column] = zlib.crc32(np.ascontiguousarray(array).data)
         bar.advance()
     if record is not None and not faults:
+        record[_CHECK][rows] = zlib.crc32(str(record.dtype.descr).encode())
         _write(shard.path, record)
     return faults
 
@@ -239,8 +248,8 @@ def _write(path: Path, record: NDArray[Any]) -> None:
             raise
 
 
-def _mapped(shard: _Shard) -> dict[str, NDArray[Any]] | None:
-    """Map a shard's arrays, or return None where there is no such file or not a whole one."""
+def _layout(shard: _Shard) -> _Layout | None:
+    """Read the layout of a shard's file, or return None where there is no such file or not a whole one."""
     with _explained(shard.path.parent):
         try:
             record = np.load(shard.path, mmap_mode="r")
@@ -250,16 +259,28 @@ def _mapped(shard: _Shard) -> dict[str, NDArray[Any]] | None:
             raise
         except Exception:  # whatever a damaged header provokes in NumPy, it means one thing
             return None
-    rows = shard.stop - shard.start
-    if record.shape or record.dtype.names is None or _CHECK not in record.dtype.names:
+    dtype, rows = record.dtype, shard.stop - shard.start
+    if record.shape or not dtype.names or dtype[0].shape[:1] != (rows + 1,):
         return None
-    arrays = {name: np.asarray(record[name]) for name in record.dtype.names}
-    return arrays if all(array.shape[:1] == (rows,) for array in arrays.values()) else None
+    undamaged = (record[dtype.names[0]][rows] == zlib.crc32(str(dtype.descr).encode())).all()
+    return _Layout(dtype, record.offset) if undamaged else None
 
 
-def _damaged(shard: _Shard) -> RunError:
+def _mapped(shard: _Shard, layout: _Layout) -> dict[str, NDArray[Any]]:
+    """Map a shard's arrays; the map lives as long as they do."""
+    with _explained(shard.path.parent):
+        try:
+            with shard.path.open("rb") as file:
+                content = mmap(file.fileno(), 0, access=ACCESS_READ)
+            record = np.frombuffer(content, layout.dtype, count=1, offset=layout.offset)
+        except (FileNotFoundError, ValueError):
+            _refuse(shard)
+    return {name: record[name][0] for name in layout.dtype.names or ()}
+
+
+def _refuse(shard: _Shard) -> NoReturn:
     shard.path.unlink(missing_ok=True)
-    return RunError(
+    raise RunError(
         f"{shard.path}: a file of the cache is damaged or gone",
         remedy="run the same command again: the file will be made anew",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -41,12 +41,17 @@ class _Example:
     image_digest: str
     digest: str
 
+    @property
+    def empty(self) -> DecodeError:
+        """The fault of an empty mask."""
+        return DecodeError(self.pair.mask or self.pair.image, _EMPTY)
+
     def decode(self) -> tuple[Photograph, int]:
         """Return the photograph, and the position of the mask's encoding in `ENCODINGS`."""
         image = decode_image(self.pair.image, self.max_pixels)
         if self.pair.mask is None:
             return Photograph(self.pair.id, image, None), 0
-        mask, encoding = decode_mask(self.pair.mask, image.shape[:2])
+        mask, encoding = decode_mask(self.pair.mask, image.shape[:2], self.max_pixels)
         return Photograph(self.pair.id, image, mask), _ENCODINGS.index(encoding)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -122,74 +127,74 @@ def image_folder(settings: ImageFolder, context: Context) -> FolderDataset:
         If the cache cannot be used.
     """
     listing = find_pairs(settings)
-    problems = defaultdict(list, {kind: list(names) for kind, names in listing.problems.items()})
-
-    def read(pair: Pair) -> _Example | DecodeError:
-        try:
-            return _read(pair, settings.max_pixels)
-        except DecodeError as error:
-            return error
-
-    examples: list[_Example] = []
-    with (
-        context.progress.phase("read files", len(listing.pairs)) as bar,
-        ThreadPoolExecutor(max(1, context.workers)) as pool,
-    ):
-        for result in pool.map(read, listing.pairs):
-            if isinstance(result, DecodeError):
-                problems[result.problem].append(_described(result))
-            else:
-                examples.append(result)
-            bar.advance()
-
-    def make(index: int) -> Mapping[str, NDArray[Any]]:
-        arrays = examples[index].arrays()
-        mask = examples[index].pair.mask
-        if mask is not None and settings.empty == "error" and arrays["share"] == 0:
-            raise DecodeError(mask, _EMPTY)
-        return arrays
-
+    examples, faults = _examples(listing.pairs, settings, context)
     try:
-        frames = cached_arrays(
-            context.cache / "frames",
-            [example.digest for example in examples],
-            make,
-            workers=context.workers,
-            progress=context.progress,
-            label="decode images",
-        )
+        frames = _frames(examples, settings, context)
     except FaultsError as error:
-        for fault in error.faults.values():
-            assert isinstance(fault, DecodeError)  # nothing else is raised by `make`
-            problems[fault.problem].append(_described(fault))
-        raise _unusable(problems) from error
+        raise _unusable(listing.problems, [*faults, *error.faults.values()]) from error
 
-    rows = np.arange(len(examples))
     notes = list(listing.notes)
-    if settings.masks and examples:
-        facts = frames.batch(rows, ("share", "encoding"))
-        empty = [str(examples[row].pair.mask) for row in np.flatnonzero(facts["share"] == 0)]
-        if empty and settings.empty == "error":
-            problems[_EMPTY] = empty
+    rows = np.arange(len(examples))
+    facts = frames.batch(rows, ("share", "encoding")) if settings.masks and examples else {}
+    if facts:
+        empty = [examples[row].empty for row in np.flatnonzero(facts["share"] == 0)]
+        if settings.empty == "error":
+            faults += empty
+        elif empty:
+            notes.append(f"skipped for their empty masks, {len(empty):,}: {some(str(e.path) for e in empty)}")
         rows = np.flatnonzero(facts["share"] > 0)
-        notes += _mask_notes(facts["share"][rows], facts["encoding"][rows])
-        if empty:
-            notes.append(f"{len(empty):,} skipped, their masks are empty: {some(empty)}")
-    if problems:
-        raise _unusable(problems)
+    if listing.problems or faults:
+        raise _unusable(listing.problems, faults)
     if not len(rows):
         raise DataError("no example is left", cause="; ".join(notes))
     used = [examples[row] for row in rows]
+    if facts:
+        notes += _mask_notes(used, {name: values[rows] for name, values in facts.items()})
     return FolderDataset(used, frames, rows, notes + _duplicate_notes(used))
+
+
+def _examples(
+    pairs: Sequence[Pair], settings: ImageFolder, context: Context
+) -> tuple[list[_Example], list[DecodeError]]:
+    def read(pair: Pair) -> _Example | DecodeError:
+        try:
+            image = _file_digest(pair.image)
+            mask = "" if pair.mask is None else _file_digest(pair.mask)
+        except DecodeError as error:
+            return error
+        return _Example(pair, settings.max_pixels, image, _digest(_VERSION, image, mask))
+
+    examples: list[_Example] = []
+    faults: list[DecodeError] = []
+    with context.progress.phase("read files", len(pairs)) as bar, ThreadPoolExecutor(max(1, context.workers)) as pool:
+        for result in pool.map(read, pairs):
+            if isinstance(result, _Example):
+                examples.append(result)
+            else:
+                faults.append(result)
+            bar.advance()
+    return examples, faults
+
+
+def _frames(examples: Sequence[_Example], settings: ImageFolder, context: Context) -> CachedArrays:
+    def make(index: int) -> Mapping[str, NDArray[Any]]:
+        arrays = examples[index].arrays()
+        if settings.masks and settings.empty == "error" and arrays["share"] == 0:
+            raise examples[index].empty
+        return arrays
+
+    return cached_arrays(
+        context.cache / "frames",
+        [example.digest for example in examples],
+        make,
+        workers=context.workers,
+        progress=context.progress,
+        label="decode images",
+    )
 
 
 def _digest(*parts: str) -> str:
     return blake2b("\n".join(parts).encode(), digest_size=20).hexdigest()
-
-
-def _read(pair: Pair, max_pixels: int) -> _Example:
-    image, mask = _file_digest(pair.image), "" if pair.mask is None else _file_digest(pair.mask)
-    return _Example(pair, max_pixels, image, _digest(_VERSION, image, mask))
 
 
 def _file_digest(path: Path) -> str:
@@ -200,11 +205,11 @@ def _file_digest(path: Path) -> str:
         raise DecodeError(path, "cannot be read", cause=error.strerror or str(error)) from error
 
 
-def _described(error: DecodeError) -> str:
-    return f"{error.path} ({error.cause})" if error.cause else str(error.path)
-
-
-def _unusable(problems: Mapping[str, Sequence[str]]) -> DataError:
+def _unusable(listed: Mapping[str, Sequence[str]], faults: Iterable[DataError]) -> DataError:
+    problems = defaultdict(list, {problem: list(names) for problem, names in listed.items()})
+    for fault in faults:
+        problem, name = (fault.problem, str(fault.path)) if isinstance(fault, DecodeError) else ("unusable", str(fault))
+        problems[problem].append(f"{name} ({fault.cause})" if fault.cause else name)
     lines = [f"{problem}, {len(names):,}: {some(names)}" for problem, names in problems.items()]
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     skip = "; empty = 'skip' leaves empty masks out" if _EMPTY in problems else ""
@@ -214,15 +219,14 @@ def _unusable(problems: Mapping[str, Sequence[str]]) -> DataError:
     )
 
 
-def _mask_notes(share: NDArray[np.float64], encoding: NDArray[np.uint8]) -> list[str]:
+def _mask_notes(examples: Sequence[_Example], facts: Mapping[str, NDArray[Any]]) -> list[str]:
     notes = [
-        f"{count:,} masks read as {_ENCODINGS[code]}: {ENCODINGS[_ENCODINGS[code]]}"
-        for code, count in sorted(Counter(encoding.tolist()).items())
+        f"masks read as {_ENCODINGS[code]}, {count:,}: {ENCODINGS[_ENCODINGS[code]]}"
+        for code, count in sorted(Counter(facts["encoding"].tolist()).items())
     ]
-    if len(share):
-        notes.append(f"the object covers {np.median(share):.0%} of an image (median)")
-    if full := int((share == 1).sum()):
-        notes.append(f"{full:,} masks cover the whole image")
+    notes.append(f"the object covers {np.median(facts['share']):.0%} of an image (median)")
+    if full := [examples[row].pair.id for row in np.flatnonzero(facts["share"] == 1)]:
+        notes.append(f"masks that cover the whole image, {len(full):,}: {some(full)}")
     return notes
 
 
@@ -231,4 +235,4 @@ def _duplicate_notes(examples: Sequence[_Example]) -> list[str]:
     for example in examples:
         same[example.image_digest].append(example.pair.id)
     groups = [" = ".join(ids) for ids in same.values() if len(ids) > 1]
-    return [f"{len(groups):,} images are there more than once: {some(groups)}"] if groups else []
+    return [f"images that are there more than once, {len(groups):,}: {some(groups)}"] if groups else []

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from jointtask.errors import DataError
 from jointtask_object_extraction.photograph import FRAME
 
-__all__ = ["FORMATS", "SUFFIXES", "DecodeError", "decode_image", "eight_bits", "open_image", "squash"]
+__all__ = ["FORMATS", "SUFFIXES", "DecodeError", "decode_image", "open_image", "sixteen_bits", "squash"]
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Of the files that are taken for images, in lower case."""
@@ -63,11 +63,12 @@ def decode_image(path: Path, max_pixels: int) -> NDArray[np.uint8]:
     Raises
     ------
     DecodeError
-        If the file is missing, no image, cut off, too large or of an unknown pixel type.
+        If the file is missing, no image, cut off, too large or of an unsupported pixel type.
     """
     image = open_image(path, max_pixels)
     if image.mode in _SIXTEEN_BITS:
-        return np.repeat(eight_bits(path, image)[..., None], 3, axis=2)
+        grey = (sixteen_bits(path, image) >> 8).astype(np.uint8)  # as Pillow does it for 16-bit colour
+        return np.repeat(grey[..., None], 3, axis=2)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
@@ -119,12 +120,12 @@ def open_image(path: Path, max_pixels: int) -> Image.Image:
     return image
 
 
-def eight_bits(path: Path, image: Image.Image) -> NDArray[np.uint8]:
-    """Reduce a grey image of 16 bits to the upper 8, as Pillow does for colour: (H, W)."""
+def sixteen_bits(path: Path, image: Image.Image) -> NDArray[np.uint16]:
+    """Return the values of a grey image of 16 bits, (H, W)."""
     values: NDArray[Any] = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise DecodeError(path, "cannot be read", cause="its values need more than 16 bits")
-    return (values.astype(np.uint16) >> 8).astype(np.uint8)
+    return values.astype(np.uint16)
 
 
 def squash(image: NDArray[np.uint8], side: int = FRAME) -> NDArray[np.uint8]:

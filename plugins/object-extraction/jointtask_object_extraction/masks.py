@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jointtask_object_extraction.decode import DecodeError, eight_bits, open_image
+from jointtask_object_extraction.decode import DecodeError, open_image, sixteen_bits
 from jointtask_object_extraction.photograph import FRAME
 
 __all__ = ["ENCODINGS", "Encoding", "decode_mask", "squash_mask"]
 
-Encoding = Literal["0/1", "two values", "grey", "palette", "colour", "alpha"]
+Encoding = Literal["0/1", "0/255", "two values", "grey", "palette", "colour", "alpha"]
 
 ENCODINGS: dict[Encoding, str] = {
     "0/1": "0 is background, 1 the object",
+    "0/255": "0 is background, 255 the object",
     "two values": "0 is background, the other value the object",
-    "grey": "the object is where the value is at least 128",
+    "grey": "the object is where the value is at least half of the whole range (128 of 255)",
     "palette": "entry 0 is background, every other entry the object",
     "colour": "black is background, every other colour the object",
     "alpha": "the object is where the opacity is at least 128",
@@ -30,7 +31,7 @@ ENCODINGS: dict[Encoding, str] = {
 _MAX_LABELS = 256
 
 
-def decode_mask(path: Path, size: tuple[int, int]) -> tuple[NDArray[np.bool_], Encoding]:
+def decode_mask(path: Path, size: tuple[int, int], max_pixels: int) -> tuple[NDArray[np.bool_], Encoding]:
     """Decode a mask and decide what its values mean.
 
     Parameters
@@ -39,6 +40,8 @@ def decode_mask(path: Path, size: tuple[int, int]) -> tuple[NDArray[np.bool_], E
         An image file.
     size : (int, int)
         Height and width of the image that it belongs to.
+    max_pixels : int
+        Refuse a mask with more, before any of them is decoded.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def decode_mask(path: Path, size: tuple[int, int]) -> tuple[NDArray[np.bool_], E
     DecodeError
         If it cannot be decoded, has another size than its image, or its values could mean anything.
     """
-    mask = open_image(path, max_pixels=max(size) ** 2)
+    mask = open_image(path, max_pixels)
     if mask.size != (size[1], size[0]):
         raise DecodeError(
             path,
@@ -64,37 +67,40 @@ def decode_mask(path: Path, size: tuple[int, int]) -> tuple[NDArray[np.bool_], E
 
 
 def _decide(path: Path, mask: Image.Image) -> tuple[NDArray[np.bool_], Encoding]:
+    if mask.mode.startswith("I"):
+        return _decide_grey(path, sixteen_bits(path, mask))
     if mask.has_transparency_data:
         opacity = np.asarray(mask.convert("RGBA").getchannel("A"))
         if opacity.min() < opacity.max():
             return opacity >= 128, "alpha"
-    if mask.mode.startswith("I"):
-        values: NDArray[Any] = np.asarray(mask)
-        return _decide_grey(path, values if np.unique(values).size <= 2 else eight_bits(path, mask))
+    if mask.mode in ("1", "L"):
+        return _decide_grey(path, np.asarray(mask.convert("L")))
     colour = np.asarray(mask.convert("RGB"))
     if (colour == colour[..., :1]).all():
         return _decide_grey(path, colour[..., 0])
     if mask.mode == "P":
         return np.asarray(mask) != 0, "palette"
-    if len(mask.convert("RGB").getcolors(_MAX_LABELS) or ()) == 0:
+    if mask.convert("RGB").getcolors(_MAX_LABELS) is None:
         raise DecodeError(path, "a photograph, not a mask", cause=f"it has more than {_MAX_LABELS} colours")
     return (colour != 0).any(axis=2), "colour"
 
 
-def _decide_grey(path: Path, values: NDArray[Any]) -> tuple[NDArray[np.bool_], Encoding]:
-    distinct = np.unique(values)
-    if distinct[-1] <= 1:
+def _decide_grey(path: Path, values: NDArray[np.uint8] | NDArray[np.uint16]) -> tuple[NDArray[np.bool_], Encoding]:
+    distinct = np.flatnonzero(np.bincount(values.ravel())).tolist()
+    least, most = distinct[0], distinct[-1]
+    if most <= 1:
         return values == 1, "0/1"
-    if distinct.size <= 2 and (distinct[0] == 0 or distinct.size == 1):
-        return values != 0, "two values"
-    if distinct[-1] < 128:
+    if (least == 0 and len(distinct) == 2) or distinct == [255]:
+        return values != 0, "0/255" if most == 255 else "two values"
+    half = 128 if values.dtype == np.uint8 else 128 << 8
+    if most < half:
         raise DecodeError(
             path,
             "mask that cannot be decided",
-            cause=f"{distinct.size} values up to {distinct[-1]}: neither two values, nor a soft map that reaches 128",
+            cause=f"{len(distinct)} values from {least} to {most}: neither two values nor a soft map up to {half}",
             remedy="write 0 for the background and 255 for the object",
         )
-    return values >= 128, "grey"
+    return values >= half, "grey"
 
 
 def squash_mask(mask: NDArray[np.bool_], side: int = FRAME) -> NDArray[np.bool_]:

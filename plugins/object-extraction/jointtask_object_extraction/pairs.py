@@ -112,7 +112,7 @@ def find_pairs(settings: ImageFolder) -> Listing:
     if shared:
         notes.append("images and masks share a folder: JPEG files are the images, all others the masks")
     if alone := sorted(masks.keys() - images.keys()):
-        notes.append(f"{len(alone):,} masks without an image, not used: {some(alone)}")
+        notes.append(f"masks without an image, not used, {len(alone):,}: {some(alone)}")
     return Listing(pairs, {kind: names for kind, names in problems.items() if names}, notes)
 
 
