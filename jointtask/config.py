@@ -215,6 +215,6 @@ class TestTable:
 class EvaluationFile:
     """What it takes to score a predictor without a run; only ever made from overrides."""
 
+    run: RunTable
     data: TestTable
     evaluate: EvaluateTable = field(factory=EvaluateTable)
-    run: RunTable = field(factory=lambda: RunTable(name="evaluation"))

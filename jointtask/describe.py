@@ -10,9 +10,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import attrs
 from attrs import Attribute, frozen
 
-__all__ = ["Setting", "bound", "leaves", "optional", "settings_of", "show", "type_name", "with_article"]
+__all__ = ["FACTORY", "Setting", "bound", "leaves", "optional", "settings_of", "show", "type_name", "with_article"]
 
-_FACTORY: Any = attrs.Factory  # a class, which attrs' type stubs call a function
+FACTORY: Any = attrs.Factory
+"""The class of the defaults that a function makes; attrs types it as a function."""
+
 _SCALARS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _COMPARISONS = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}
 
@@ -125,7 +127,7 @@ def bound(validator: Any) -> str:
     if hasattr(validator, "compare_op"):
         return f"{_COMPARISONS[validator.compare_op]} {validator.bound}"
     if hasattr(validator, "min_length"):
-        return "not empty" if validator.min_length == 1 else f"of length {validator.min_length} or more"
+        return "non-empty" if validator.min_length == 1 else f"of length {validator.min_length} or more"
     if hasattr(validator, "options"):
         return _either([show(option) for option in validator.options])
     return ""
@@ -139,7 +141,7 @@ def _default(field: Attribute[Any]) -> str | None:
     default = field.default
     if default is attrs.NOTHING:
         return None
-    if isinstance(default, _FACTORY):
+    if isinstance(default, FACTORY):
         if default.takes_self:
             return "from the other keys"
         default = default.factory()

@@ -69,8 +69,8 @@ def load_evaluation(overrides: Sequence[str], registry: Registry) -> EvaluationF
     ConfigError
         As `load` does.
     """
-    data, _ = override({"run": {"name": "evaluation"}}, overrides)
-    source = " ".join(f"--set {text}" for text in overrides) or "without --set"
+    data, _ = override({"run": {"name": "evaluation"}, "data": {}}, overrides)
+    source = " ".join(f"--set {text}" for text in overrides) or "no --set"
     return structure(data, registry, source, EvaluationFile)
 
 

@@ -14,7 +14,7 @@ from attrs import Attribute, frozen
 
 from jointtask.component import Component
 from jointtask.config import EvaluationFile, RunFile, Table
-from jointtask.describe import bound, leaves, optional, show, type_name, with_article
+from jointtask.describe import FACTORY, bound, leaves, optional, show, type_name, with_article
 from jointtask.errors import ConfigError
 from jointtask.registry import Registry
 
@@ -118,7 +118,7 @@ class _Reader:
         if isinstance(value, str) and value in options:
             return value
         got = show(value) if isinstance(value, str) else _got(value)
-        return self.fault(path, f"expected {type_name(Literal[tuple(options)])}, got {got}{_near(value, options)}")
+        return self.fault(path, f"expected {type_name(Literal[tuple(options)])}, got {got}")
 
     def array(self, kind: Any, value: list[object], path: str, component: str | None) -> Any:
         arguments = get_args(kind)
@@ -180,24 +180,29 @@ class _Reader:
     ) -> dict[str, Any] | None:
         """Read the keys that `fields` describe, with types and bounds; None if one has a fault."""
         before = len(self.faults)
+        fields = list(fields)
         hints = get_type_hints(cls)
         values: dict[str, Any] = {}
         partial: Any = object.__new__(cls)
         for field in fields:
             key = field.alias or field.name
-            where = _join(path, key)
-            if key not in value:
-                if field.default is attrs.NOTHING:
-                    what = "table" if type_name(hints[field.name]) == "table" else "key"
-                    self.fault(where, f"required {what} is missing ({field.metadata.get('help', 'no description')})")
+            if key in value:
+                kind = field.metadata.get("component")
+                read = self.value(hints[field.name], value[key], _join(path, key), kind)
+                if read is None:
+                    continue
+                values[key] = read
+            elif field.default is attrs.NOTHING:
+                what = "table" if type_name(hints[field.name]) == "table" else "key"
+                help_ = field.metadata.get("help", "no description")
+                self.fault(_join(path, key), f"required {what} is missing ({help_})")
                 continue
-            read = self.value(hints[field.name], value[key], where, field.metadata.get("component"))
-            if read is None:
-                continue
-            values[key] = read
-            object.__setattr__(partial, field.name, read)
-            if field.converter is None and (reason := _violation(partial, field, read)):
-                self.fault(where, reason)
+            if key in values or not isinstance(field.default, FACTORY):
+                object.__setattr__(partial, field.name, values.get(key, field.default))
+        for field in fields:
+            key = field.alias or field.name
+            if key in values and field.converter is None and (reason := _violation(partial, field, values[key])):
+                self.fault(_join(path, key), reason)
         return values if len(self.faults) == before else None
 
     def make(self, cls: type, values: Mapping[str, Any] | None, path: str) -> Any:
@@ -228,7 +233,7 @@ def _violation(partial: object, field: Attribute[Any], value: object) -> str:
         try:
             leaf(partial, field, value)
         except AttributeError:
-            continue  # it reads another key, which has a fault of its own or comes later: `make` runs it again
+            continue  # it reads another key, which has a fault of its own; without faults, `make` runs it again
         except (ValueError, TypeError) as error:
             words = bound(leaf)
             return f"must be {words}, got {show(value)}" if words else str(error.args[0] if error.args else error)

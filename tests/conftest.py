@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jointtask import plugins
 from jointtask.registry import Registry, load_registry
 
 
@@ -15,8 +16,11 @@ def light_plugin() -> Path:
 
 
 @pytest.fixture(scope="session")
-def light_registry(light_plugin: Path) -> Registry:
-    return load_registry([str(light_plugin)])
+def light_registry(light_plugin: Path) -> Iterator[Registry]:
+    """The core's components and those of `light_plugin`, whatever else is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "entry_points", lambda group: [])
+        yield load_registry([str(light_plugin)])
 
 
 @pytest.fixture

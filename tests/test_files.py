@@ -17,7 +17,7 @@ def test_writes_bytes_and_text(tmp_path: Path, content: bytes | str, stored: byt
     path.write_bytes(b"old")
     write_atomic(path, content)
     assert path.read_bytes() == stored
-    assert os.listdir(tmp_path) == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_respects_the_umask(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_failure_keeps_the_old_file_and_names_it(tmp_path: Path, monkeypatch: py
         write_atomic(path, b"new")
     assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_interruption_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,4 +52,4 @@ def test_interruption_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_atomic(tmp_path / "file", b"new")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -105,9 +105,7 @@ def test_an_installed_plugin_is_found_and_isolated(monkeypatch: pytest.MonkeyPat
 
 def test_an_observer_that_raises_is_reported_and_the_others_are_called(plugin_file: PluginFile) -> None:
     bad = plugin_file("@hookimpl\ndef jointtask_round_finished(record):\n    raise ValueError('no disk')\n", "bad")
-    good = plugin_file(
-        "seen = []\n@hookimpl\ndef jointtask_round_finished(record):\n    seen.append(record)\n", "good"
-    )
+    good = plugin_file("seen = []\n@hookimpl\ndef jointtask_round_finished(record):\n    seen.append(record)\n", "good")
     exiting = plugin_file("@hookimpl\ndef jointtask_round_finished():\n    raise SystemExit(1)\n", "exiting")
     loaded = load_plugins([bad, good, exiting])
     lines = notify(loaded, "jointtask_round_finished", record="the record")

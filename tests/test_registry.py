@@ -68,7 +68,7 @@ def test_an_unknown_component_names_the_plugins_that_failed(plugin_file: PluginF
 
 def test_a_name_claimed_twice_is_refused_to_both(plugin_file: PluginFile) -> None:
     registry = load_registry([plugin_file(samplers(SAMPLER.format(name="gibbs", settings="NoSettings")))])
-    with pytest.raises(ConfigError, match="claimed by jointtask .* and odd.py") as caught:
+    with pytest.raises(ConfigError, match=r"claimed by jointtask .* and odd\.py") as caught:
         registry.find("sampler", "gibbs")
     assert "JOINTTASK_DISABLE_PLUGINS=" in caught.value.remedy
     assert "gibbs" not in [component.name for component in registry.components("sampler")]
@@ -166,9 +166,7 @@ def test_a_command_needs_a_target(plugin_file: PluginFile) -> None:
     assert "must be 'module:function'" in reason
 
 
-def test_rows_say_what_is_loaded_failed_and_disabled(
-    plugin_file: PluginFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_say_what_is_loaded_failed_and_disabled(plugin_file: PluginFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOINTTASK_DISABLE_PLUGINS", "off")
     good = plugin_file(samplers(SAMPLER.format(name="good", settings="NoSettings"), "3"), "good")
     registry = load_registry([good, plugin_file("1 / 0\n", "bad"), plugin_file("", "off")])
