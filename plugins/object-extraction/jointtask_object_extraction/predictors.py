@@ -23,6 +23,9 @@ Predictor = Callable[[Photograph], Extraction]
 _BATCH = 64
 _LEVELS = 32
 
+_LEAST_CONTRAST = 1.0
+"""Of CIE Lab, about the least that can be seen; an image with less is of one colour."""
+
 
 def otsu(settings: NoSettings, context: Context) -> Predictor:
     """Build `otsu`: Otsu's threshold of the grey image; the side that touches the border less is the object.
@@ -49,7 +52,7 @@ def colour_contrast(settings: NoSettings, context: Context) -> Predictor:
     def predict(example: Photograph) -> Extraction:
         lab = np.asarray(cv2.cvtColor(example.image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB))
         distance = np.linalg.norm(cv2.GaussianBlur(lab, (0, 0), 1.0) - lab.mean(axis=(0, 1)), axis=2)
-        unit = max(float(distance.max()), 1e-6) / 255
+        unit = max(float(distance.max()), _LEAST_CONTRAST) / 255
         level = _otsu_threshold(np.asarray(distance / unit, dtype=np.uint8)) + 1
         return Extraction(_probability(distance, level * unit), None)
 

@@ -44,7 +44,7 @@ def draw_shape(
 
     stretch = np.exp(random.uniform(-0.3, 0.3))
     share = np.clip(random.uniform(*sides) * np.array([stretch, 1 / stretch]), *sides)
-    corner = random.uniform(0, 1, 2) * (1 - share)
+    corner = random.beta(0.6, 0.6, 2) * (1 - share)  # towards the sides, or the centre would be a good guess
     frame = np.array([width, height])
     parts = [((part - low) / (high - low) * share + corner) * frame for part in parts]
 
