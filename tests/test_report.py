@@ -437,6 +437,11 @@ def test_numbers(value: float | None, expected: str) -> None:
     assert text.number(value) == expected
 
 
+@pytest.mark.parametrize(("words", "expected"), [("a mean", "a mean."), ("A mean. ", "A mean."), ("", "")])
+def test_sentences(words: str, expected: str) -> None:
+    assert text.sentence(words) == expected
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(0.25, "0.25 s"), (12.34, "12.3 s"), (59.97, "1 min 0 s"), (75.0, "1 min 15 s"), (3599.7, "1 h 0 min")],

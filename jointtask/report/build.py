@@ -15,7 +15,9 @@ from jointtask.panel import Panel
 from jointtask.record import RunRecord
 from jointtask.report import text, view
 from jointtask.report.advice import warnings
+from jointtask.report.headline import headline
 from jointtask.report.plain import from_plain, plain
+from jointtask.report.readings import sampler
 from jointtask.report.scores import OWN, RESAMPLES, columns, score_tables
 
 __all__ = ["read_report", "render", "write_report"]
@@ -71,13 +73,13 @@ def render(record: RunRecord, panels: Sequence[Panel] = (), *, coordinates: Sequ
         record=record,
         own=OWN,
         resamples=RESAMPLES,
-        headline=view.headline(record, tables),
+        headline=headline(record, tables),
         warnings=warnings(record, tables),
         tables=tables,
         definitions=columns(record),
         objective=view.objective(record),
         validation=view.validation(record),
-        sampler=view.sampler(record),
+        sampler=sampler(record),
         adjustments=view.adjustments(record, coordinates),
         units=units,
         phases=view.phases(record),
@@ -95,5 +97,5 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["count"] = text.count
+    environment.filters |= {"count": text.count, "sentence": text.sentence}
     return environment.get_template("template.html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["MISSING", "PERCENT", "count", "duration", "finite", "number", "score", "share"]
+__all__ = ["MISSING", "PERCENT", "count", "duration", "finite", "number", "score", "sentence", "share", "width"]
 
 MISSING = "–"  # noqa: RUF001 - an en dash is what a table shows for nothing
 
@@ -32,6 +32,12 @@ def number(value: float | None) -> str:
     return f"{known:,.0f}" if abs(known) >= 10_000 else f"{known:.4g}"
 
 
+def sentence(words: str) -> str:
+    """End a sentence that somebody else wrote, so that another can follow."""
+    words = words.strip()
+    return words if not words or words.endswith((".", "!", "?")) else f"{words}."
+
+
 def count(value: int) -> str:
     """Write a whole number with separators."""
     return f"{value:,}"
@@ -53,3 +59,8 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def width(fraction: float) -> float:
+    """Return the width of a bar, in percent of the full one."""
+    return round(100 * min(1.0, max(0.0, fraction)), 2) if math.isfinite(fraction) else 0.0

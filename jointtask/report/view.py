@@ -10,26 +10,12 @@ import tomli_w
 from attrs import frozen
 from markupsafe import Markup
 
-from jointtask.record import Energy, RoundRecord, RunRecord, SamplerRecord
+from jointtask.record import Energy, RoundRecord, RunRecord
 from jointtask.report import figures, text
-from jointtask.report.advice import setting
 from jointtask.report.plain import plain
-from jointtask.report.scores import Column, ScoreTable, columns
+from jointtask.report.scores import columns
 
-__all__ = [
-    "Bar",
-    "Card",
-    "Grid",
-    "Headline",
-    "Phase",
-    "adjustments",
-    "headline",
-    "objective",
-    "phases",
-    "sampler",
-    "settings",
-    "validation",
-]
+__all__ = ["Card", "Grid", "Phase", "adjustments", "objective", "phases", "settings", "validation"]
 
 
 @frozen
@@ -51,28 +37,6 @@ class Grid:
 
 
 @frozen
-class Bar:
-    """A score as a bar; `width` in percent of the widest."""
-
-    name: str
-    own: bool
-    text: str
-    interval: str
-    width: float
-
-
-@frozen
-class Headline:
-    """The first lines of the page."""
-
-    state: str
-    parts: Sequence[tuple[str, str]]
-    column: Column | None
-    caption: str
-    bars: Sequence[Bar]
-
-
-@frozen
 class Phase:
     """The time that one phase took."""
 
@@ -80,113 +44,6 @@ class Phase:
     seconds: str
     share: str
     width: float
-
-
-@frozen
-class _Reading:
-    """How one diagnostic of the E-step is called, taken from a record, written and read."""
-
-    title: str
-    value: Callable[[SamplerRecord], float | None]
-    write: Callable[[float | None], str]
-    reading: str
-
-
-_READINGS = (
-    _Reading(
-        "Acceptance",
-        lambda s: s.acceptance,
-        text.share,
-        "Share of moves accepted. Near 0 the chain stays where it is; near 100 proposals and posterior agree.",
-    ),
-    _Reading(
-        "States visited",
-        lambda s: s.visited,
-        text.number,
-        "Distinct adjustments an example's draws went through. Near 1, nothing was explored.",
-    ),
-    _Reading(
-        "States evaluated",
-        lambda s: s.evaluated,
-        text.number,
-        "Distinct adjustments an example whose downstream energy was computed: what the E-step costs.",
-    ),
-    _Reading(
-        "Energy gained",
-        lambda s: s.gain,
-        text.number,
-        "Energy at no adjustment minus energy at the estimate. 0 means that adjusting changed nothing.",
-    ),
-    _Reading(
-        "Examples moved",
-        lambda s: s.moved,
-        text.share,
-        "Share of examples whose estimate differs from no adjustment.",
-    ),
-    _Reading(
-        "Effective draws",
-        lambda s: s.effective,
-        text.number,
-        "Independent draws that an example's draws are worth. Far below their number, they repeat each other.",
-    ),
-    _Reading(
-        "Regret to the optimum",
-        lambda s: s.oracle.regret if s.oracle else None,
-        text.number,
-        "Energy of the estimate above the best of all states, by enumeration. 0 is perfect; compare it with the gain.",
-    ),
-    _Reading(
-        "Posterior mass visited",
-        lambda s: s.oracle.mass if s.oracle else None,
-        text.share,
-        "Posterior probability of the states visited, by enumeration. Low mass: more moves would find more.",
-    ),
-)
-
-
-def headline(record: RunRecord, tables: Sequence[ScoreTable]) -> Headline:
-    """Return what ran, how far it came, and its leading score beside the predictors'."""
-    done = max((entry.round for entry in record.rounds), default=0)
-    planned = setting(record.config, "em", "rounds")
-    of = "" if planned is None else f" of {planned}"
-    state = "finished" if record.finished else f"unfinished: {done}{of} rounds done"
-    parts = [
-        (table, str(name))
-        for table in ("upstream", "downstream", "bridge", "sampler")
-        if (name := setting(record.config, table, "name")) is not None
-    ]
-    parts.append(("rounds", str(done)))
-    if record.timing:
-        parts.append(("time", text.duration(math.fsum(float(entry["seconds"]) for entry in record.timing))))
-    if tables and tables[0].columns:
-        return Headline(state, parts, tables[0].columns[0], f"on {tables[0].data}", _bars(tables[0]))
-    return _validation_headline(record, state, parts)
-
-
-def _bars(table: ScoreTable) -> list[Bar]:
-    first = [(row, row.cells[0]) for row in table.rows]
-    widest = max((abs(cell.value) for _, cell in first if math.isfinite(cell.value)), default=0)
-    full = 1.0 if table.columns[0].percent else widest or 1.0
-    return [
-        Bar(row.name, row.own, _amount(cell.value, table.columns[0]), cell.interval, _width(cell.value / full))
-        for row, cell in first
-    ]
-
-
-def _amount(value: float, column: Column) -> str:
-    known = column.percent and math.isfinite(value)
-    return text.score(value, column.percent) + (text.PERCENT if known else "")
-
-
-def _validation_headline(record: RunRecord, state: str, parts: Sequence[tuple[str, str]]) -> Headline:
-    known = [entry for entry in record.rounds if entry.validation]
-    if not known:
-        return Headline(state, parts, None, "", [])
-    column = next(c for c in columns(record) if c.name in known[-1].validation)
-    value = text.finite(known[-1].validation[column.name])
-    full = 1.0 if column.percent else abs(value) or 1.0
-    bar = Bar(f"round {known[-1].round}", True, _amount(value, column), "", _width(value / full))
-    return Headline(state, parts, column, "on validation", [bar])
 
 
 def objective(record: RunRecord) -> tuple[list[Card], Grid]:
@@ -239,27 +96,6 @@ def validation(record: RunRecord) -> tuple[list[Card], Grid]:
     return cards, Grid(["round", *(f"{c.name}, %" if c.percent else c.name for c in used)], rows)
 
 
-def sampler(record: RunRecord) -> tuple[list[Card], Grid]:
-    """Return the diagnostics of the E-steps, one card each, and how many examples were enumerated by round."""
-    known = [(entry.round, entry.sampler) for entry in record.rounds if entry.sampler is not None]
-    cards = []
-    for item in _READINGS if known else ():
-        values = [text.finite(item.value(seen)) for _, seen in known]
-        scale = 100 if item.write is text.share else 1
-        line = figures.Line(item.title, [scale * value for value in values])
-        figure = figures.chart([number for number, _ in known], [line], item.title, small=True)
-        cards.append(Card(item.title, item.write(values[-1]), item.reading, figure))
-    rows = [
-        [
-            str(number),
-            *(item.write(item.value(seen)) for item in _READINGS),
-            text.count(seen.oracle.examples if seen.oracle else 0),
-        ]
-        for number, seen in known
-    ]
-    return cards, Grid(["round", *(item.title for item in _READINGS), "Examples enumerated"], rows)
-
-
 def adjustments(record: RunRecord, coordinates: Sequence[str]) -> list[Card]:
     """Return the histogram of the estimates of each coordinate."""
     known = [entry for entry in record.rounds if entry.adjustment]
@@ -287,7 +123,7 @@ def phases(record: RunRecord) -> list[Phase]:
         seconds[str(entry["phase"])] = seconds.get(str(entry["phase"]), 0.0) + float(entry["seconds"])
     total = math.fsum(seconds.values()) or 1.0
     return [
-        Phase(name, text.duration(spent), text.share(spent / total), _width(spent / total))
+        Phase(name, text.duration(spent), text.share(spent / total), text.width(spent / total))
         for name, spent in seconds.items()
     ]
 
@@ -303,7 +139,3 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_none(item) for item in value if item is not None]
     return value
-
-
-def _width(fraction: float) -> float:
-    return round(100 * min(1.0, max(0.0, fraction)), 2) if math.isfinite(fraction) else 0.0
