@@ -29,13 +29,9 @@ def effective_draws(draws: Draws) -> Tensor:
         return 1 / weight.square().sum(dim=1)
     centred = draws.energy - draws.energy.mean(dim=1, keepdim=True)
     variance = centred.square().sum(dim=1)
-    lags = [
-        (centred[:, lag:] * centred[:, : count - lag]).sum(dim=1) / variance.clamp(min=1e-300)
-        for lag in range(1, count)
-    ]
-    if not lags:
-        return torch.ones(len(centred), dtype=torch.float64)
-    rho = torch.stack(lags, dim=1)
+    # Autocorrelations as the inverse transform of the power spectrum, padded so that the chain does not wrap around.
+    power = torch.fft.rfft(centred, n=2 * count, dim=1).abs().square()
+    rho = torch.fft.irfft(power, n=2 * count, dim=1)[:, 1:count] / variance.clamp(min=1e-300)[:, None]
     positive = (rho > 0).to(torch.float64).cumprod(dim=1)
     effective = count / (1 + 2 * (rho * positive).sum(dim=1))
     return torch.where(variance > 0, effective.clamp(1, count), 1.0)

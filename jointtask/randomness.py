@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Streams", "derive"]
+__all__ = ["Streams", "derive", "invert"]
 
 
 def derive(*parts: int | str) -> int:
@@ -66,8 +66,27 @@ class Streams:
         -------
         Tensor, (B, count), int64
         """
-        weight = np.exp(log_weight.numpy() - log_weight.numpy().max(axis=1, keepdims=True))
-        cumulative = np.cumsum(weight, axis=1)
-        point = self.uniform(count).numpy() * cumulative[:, -1:]
-        drawn = [np.searchsorted(row, p, side="right") for row, p in zip(cumulative, point, strict=True)]
-        return torch.from_numpy(np.stack(drawn))
+        return invert(log_weight, self.uniform(count))
+
+
+def invert(log_weight: Tensor, uniform: Tensor) -> Tensor:
+    """Turn uniform numbers into indices with probabilities proportional to ``exp(log_weight)``.
+
+    Parameters
+    ----------
+    log_weight : Tensor, (B, N), float64
+        Need not be normalised; -inf is never drawn. Each row has a finite entry.
+    uniform : Tensor, (B, K), float64
+        In [0, 1).
+
+    Returns
+    -------
+    Tensor, (B, K), int64
+        A row hangs on that row's numbers alone, bit for bit.
+    """
+    logs = log_weight.numpy()
+    # numpy sums each row in one order whatever the number of rows.
+    cumulative = np.cumsum(np.exp(logs - logs.max(axis=1, keepdims=True)), axis=1)
+    total = cumulative[:, -1:]
+    point = np.minimum(uniform.numpy() * total, np.nextafter(total, 0))
+    return torch.searchsorted(torch.from_numpy(cumulative), torch.from_numpy(point), right=True)

@@ -25,9 +25,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     with replacing(path) as temporary:
-        temporary.touch()  # with the permissions that any other file gets; safetensors alone would give 0600
+        temporary.touch()
+        mode = temporary.stat().st_mode  # what any other file gets; safetensors would leave 0600
         try:
             save_file(contiguous, temporary, dict(metadata or {}))
+            temporary.chmod(mode)
         except SafetensorError as error:
             raise RunError(
                 f"{path} cannot be written", cause=str(error), remedy="free some space, and run the same command again"

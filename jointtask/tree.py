@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["map_tensors", "repeat_rows", "select_rows", "to_float32"]
+__all__ = ["leaves", "map_tensors", "repeat_rows", "select_rows", "to_float32"]
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
@@ -23,6 +23,18 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
     if tree is None:
         return None
     raise TypeError(f"expected tensors, or tuples or mappings of them, got {type(tree).__name__}")
+
+
+def leaves(tree: Any) -> list[Tensor]:
+    """Return every tensor of a tensor, tuple, NamedTuple or mapping, in order."""
+    found: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    map_tensors(keep, tree)
+    return found
 
 
 def select_rows(tree: Any, rows: Tensor | slice) -> Any:

@@ -7,7 +7,7 @@ import math
 import torch
 
 from jointtask.draws import Draws
-from jointtask.randomness import Streams
+from jointtask.randomness import Streams, invert
 from jointtask.target import Target
 
 __all__ = ["sample"]
@@ -36,6 +36,7 @@ def sample(target: Target, random: Streams, *, sweeps: int) -> Draws:
     """
     shape = target.grid.shape
     state = target.start
+    uniform = random.uniform(sweeps * len(shape))
     states, energies, changed = [], [], []
     for _ in range(sweeps):
         for d, levels in enumerate(shape):
@@ -43,7 +44,7 @@ def sample(target: Target, random: Streams, *, sweeps: int) -> Draws:
             level = state // stride % levels
             line = (state - level * stride)[:, None] + stride * torch.arange(levels)
             energy = target.energy(line)
-            choice = random.categorical(-energy, 1)
+            choice = invert(-energy, uniform[:, len(states), None])
             changed.append(choice[:, 0] != level)
             state = line.gather(1, choice)[:, 0]
             states.append(state)

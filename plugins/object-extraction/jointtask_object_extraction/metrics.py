@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage  # type: ignore[import-untyped]  # scipy ships no type information
+from scipy import ndimage
 
 __all__ = [
     "adaptive_e",
