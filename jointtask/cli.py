@@ -27,6 +27,9 @@ _STORAGE = {
     errno.EACCES: "change its permissions, or name another folder",
     errno.EPERM: "change its permissions, or name another folder",
     errno.EROFS: "name a folder that can be written to",
+    errno.ENOTDIR: "name a folder, where now a file is named",
+    errno.EEXIST: "name a folder, where now a file is named",
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 
