@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 
 from jointtask.files import write_atomic
-from jointtask.panel import Panel
 from jointtask.record import RunRecord
 from jointtask.report import text, view
 from jointtask.report.advice import warnings
@@ -19,6 +19,9 @@ from jointtask.report.headline import headline
 from jointtask.report.plain import from_plain, plain
 from jointtask.report.readings import sampler
 from jointtask.report.scores import OWN, RESAMPLES, columns, score_tables
+
+if TYPE_CHECKING:
+    from jointtask.panel import Panel
 
 __all__ = ["read_report", "render", "write_report"]
 
