@@ -1,13 +1,25 @@
+"""What all tests share: one thread, and a light plugin to name in run files."""
+
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from jointtask import plugins
 from jointtask.registry import Registry, load_registry
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Small tensors are faster on one thread, and busy machines stay fair."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
