@@ -1,4 +1,4 @@
-"""The compact networks: small, trained from nothing in a minute on two cores."""
+"""The compact networks: two tasks on one small trunk, trained from nothing or on pretrained maps."""
 
 from __future__ import annotations
 
@@ -7,84 +7,57 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jointtask.component import Context
+from jointtask.errors import ConfigError
 from jointtask.task import Batch
-from jointtask_object_extraction.layers import Standardise
 from jointtask_object_extraction.likelihood import MaskTarget, box_energy, mask_energy
+from jointtask_object_extraction.mobilenet import MobileNetV2
 from jointtask_object_extraction.photograph import FRAME
 from jointtask_object_extraction.settings import Localization, Segmentation
-from jointtask_object_extraction.weights import MOBILENET_V2
+from jointtask_object_extraction.trunk import SmallEncoder, Trunk
 
-__all__ = ["CompactLocalization", "CompactSegmentation", "compact_localization", "compact_segmentation"]
-
-_WIDTHS = (16, 32, 48)
-_GROUPS = 8
+__all__ = ["CompactLocalization", "CompactSegmentation", "SideHead", "compact_localization", "compact_segmentation"]
 
 
-def compact_localization(settings: Localization, context: Context) -> nn.Module:
-    """Make the compact localization network."""
-    return CompactLocalization()
+def compact_localization(settings: Localization, context: Context) -> CompactLocalization:
+    """Make the localization network `compact`, or `compact-mobilenet` on MobileNetV2.
 
-
-def compact_segmentation(settings: Segmentation, context: Context) -> nn.Module:
-    """Make the compact segmentation network."""
-    return CompactSegmentation()
-
-
-class _Convolution(nn.Sequential):
-    """A convolution, normalised over groups of channels (the same in training and in the E-step), and rectified."""
-
-    def __init__(self, channels: int, width: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1) -> None:
-        padding = dilation * (kernel // 2)
-        super().__init__(
-            nn.Conv2d(channels, width, kernel, stride, padding, dilation),
-            nn.GroupNorm(_GROUPS, width),
-            nn.ReLU(),
-        )
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int, *, dilation: int) -> None:
-        super().__init__()
-        self.change = _Convolution(width, width, dilation=dilation)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        changed: Tensor = maps + self.change(maps)
-        return changed
-
-
-class Trunk(nn.Module):
-    """Maps of a quarter of the image's side, each place of which knows the whole image.
-
-    Three halvings, a wide view by dilation and by the mean over all places, and one doubling.
-
-    Attributes
-    ----------
-    width : int
-        Number of maps.
+    Raises
+    ------
+    ConfigError, RunError
+        If the weights cannot be used.
     """
+    trunk = _trunk(settings, context, taps=(6, 13, 17))
+    return CompactLocalization(trunk, view=160 if settings.network == "compact-mobilenet" else 56)
 
-    def __init__(self) -> None:
-        super().__init__()
-        first, second, third = _WIDTHS
-        self.width = second
-        self.standardise = Standardise(MOBILENET_V2, white=1)
-        self.to_half = _Convolution(3, first, 5, stride=2)
-        self.to_quarter = _Convolution(first, second, stride=2)
-        self.to_eighth = nn.Sequential(
-            _Convolution(second, third, stride=2), _Residual(third, dilation=1), _Residual(third, dilation=2)
+
+def compact_segmentation(settings: Segmentation, context: Context) -> CompactSegmentation:
+    """Make the segmentation network `compact`, or `compact-mobilenet` on MobileNetV2.
+
+    Raises
+    ------
+    ConfigError, RunError
+        If the weights cannot be used.
+    """
+    trunk = _trunk(settings, context, taps=(3, 6, 13))
+    if settings.network == "compact-mobilenet":
+        return CompactSegmentation(trunk, input_size=96, output_size=24)
+    return CompactSegmentation(trunk, input_size=64, output_size=16)
+
+
+def _trunk(settings: Localization | Segmentation, context: Context, taps: tuple[int, ...]) -> Trunk:
+    """Make the trunk that a run file asks for; `taps` are the scales of MobileNetV2."""
+    if settings.network == "compact-mobilenet":
+        encoder = MobileNetV2(taps)
+        if settings.weights:
+            encoder.load(settings.weights, settings.sha256, cache=context.cache)
+        return Trunk(encoder, encoder.channels, width=64)
+    if settings.weights:
+        raise ConfigError(
+            "the network 'compact' has no pretrained weights",
+            remedy='remove `weights`, or choose `network = "compact-mobilenet"`',
         )
-        self.overall = nn.Linear(third, third)
-        self.narrow = nn.Conv2d(third, second, 1)
-        self.join = _Convolution(second, second)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Map RGB images (B, 3, H, W) in [0, 1] to (B, width, H / 4, W / 4)."""
-        quarter = self.to_quarter(self.to_half(self.standardise(image)))
-        eighth = self.to_eighth(quarter)
-        eighth = F.relu(eighth + self.overall(eighth.mean(dim=(2, 3)))[:, :, None, None])
-        up = F.interpolate(self.narrow(eighth), size=quarter.shape[2:], mode="bilinear", align_corners=False)
-        joined: Tensor = self.join(quarter + up)
-        return joined
+    small = SmallEncoder()
+    return Trunk(small, small.channels, width=40)
 
 
 class SideHead(nn.Module):
@@ -121,12 +94,21 @@ def _positions(maps: Tensor, dim: int) -> Tensor:
 
 
 class CompactLocalization(nn.Module):
-    """A trunk that sees the frame at a quarter of its side, and four attended sides: an `UpstreamTask`."""
+    """A trunk that sees the reduced frame, and four attended sides: an `UpstreamTask`.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    trunk : Trunk
+        What it looks through.
+    view : int
+        Side that the frame is reduced to, in pixels.
+    """
+
+    def __init__(self, trunk: Trunk, *, view: int) -> None:
         super().__init__()
-        self.trunk = Trunk()
-        self.head = SideHead(self.trunk.width)
+        self.view = view
+        self.trunk = trunk
+        self.head = SideHead(trunk.width)
 
     def forward(self, batch: Batch) -> Tensor:
         """Predict the box.
@@ -141,8 +123,9 @@ class CompactLocalization(nn.Module):
         Tensor, (B, 4), float32
             (x1, y1, x2, y2) in frame units; not necessarily a usable box.
         """
-        image = batch["image"].to(self.head.stretch.dtype)
-        box: Tensor = self.head(self.trunk(F.avg_pool2d(image, 4) / 255))
+        image = batch["image"].to(self.head.stretch.dtype) / 255
+        view = F.interpolate(image, size=(self.view, self.view), mode="bilinear", align_corners=False, antialias=True)
+        box: Tensor = self.head(self.trunk(view))
         return box
 
     def energy(self, prediction: Tensor, reference: Tensor) -> Tensor:
@@ -154,40 +137,41 @@ class CompactLocalization(nn.Module):
         return prediction
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters as the groups `trunk` and `head`."""
-        return {"trunk": list(self.trunk.parameters()), "head": list(self.head.parameters())}
+        """Return the parameters as the groups `encoder` and `head`."""
+        return _groups(self)
 
 
 class CompactSegmentation(nn.Module):
     """A trunk that sees the crop, and one map of log odds: a `DownstreamTask`.
 
-    Attributes
+    Parameters
     ----------
+    trunk : Trunk
+        What it looks through.
     input_size : int
         Side of the crops it is called with, in pixels.
     output_size : int
-        Side of the masks it predicts, in pixels.
+        Side of the trunk's maps for such crops, and so of the masks it predicts.
     """
 
-    input_size = 64
-    output_size = 16
-
-    def __init__(self) -> None:
+    def __init__(self, trunk: Trunk, *, input_size: int, output_size: int) -> None:
         super().__init__()
-        self.trunk = Trunk()
-        self.head = nn.Conv2d(self.trunk.width, 1, 1)
+        self.input_size = input_size
+        self.output_size = output_size
+        self.trunk = trunk
+        self.head = nn.Conv2d(trunk.width, 1, 1)
 
     def forward(self, crop: Tensor) -> Tensor:
         """Predict the mask inside each crop.
 
         Parameters
         ----------
-        crop : Tensor, (M, 3, 64, 64), float32
+        crop : Tensor, (M, 3, input_size, input_size), float32
             RGB in [0, 1].
 
         Returns
         -------
-        Tensor, (M, 16, 16)
+        Tensor, (M, output_size, output_size)
             Log odds of the object.
         """
         logits: Tensor = self.head(self.trunk(crop))
@@ -198,5 +182,12 @@ class CompactSegmentation(nn.Module):
         return mask_energy(prediction, target)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters as the groups `trunk` and `head`."""
-        return {"trunk": list(self.trunk.parameters()), "head": list(self.head.parameters())}
+        """Return the parameters as the groups `encoder` and `head`."""
+        return _groups(self)
+
+
+def _groups(network: CompactLocalization | CompactSegmentation) -> dict[str, list[nn.Parameter]]:
+    """Split the parameters into the encoder's, which may come pretrained, and all others."""
+    encoder = list(network.trunk.encoder.parameters())
+    known = set(encoder)
+    return {"encoder": encoder, "head": [p for p in network.parameters() if p not in known]}

@@ -31,7 +31,7 @@ def build_localization(settings: Localization, context: Context) -> nn.Module:
     ConfigError
         If the weights cannot be used.
     """
-    if settings.network == "compact":
+    if settings.network in ("compact", "compact-mobilenet"):
         from jointtask_object_extraction.compact import compact_localization
 
         return compact_localization(settings, context)

@@ -22,7 +22,7 @@ def build_segmentation(settings: Segmentation, context: Context) -> nn.Module:
     ConfigError
         If the weights cannot be used.
     """
-    if settings.network == "compact":
+    if settings.network in ("compact", "compact-mobilenet"):
         from jointtask_object_extraction.compact import compact_segmentation
 
         return compact_segmentation(settings, context)

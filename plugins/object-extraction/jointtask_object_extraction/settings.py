@@ -56,7 +56,9 @@ class SyntheticObjects:
 class Localization:
     """`object-localization`: the box of the salient object."""
 
-    network: Literal["paper", "release", "compact"] = field(default="compact", metadata=_help("architecture"))
+    network: Literal["paper", "release", "compact", "compact-mobilenet"] = field(
+        default="compact", metadata=_help("architecture")
+    )
     weights: str = field(
         default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random", path=True)
     )
@@ -67,7 +69,9 @@ class Localization:
 class Segmentation:
     """`object-segmentation`: the mask of the object inside the box."""
 
-    network: Literal["paper", "release", "compact"] = field(default="compact", metadata=_help("architecture"))
+    network: Literal["paper", "release", "compact", "compact-mobilenet"] = field(
+        default="compact", metadata=_help("architecture")
+    )
     weights: str = field(
         default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random", path=True)
     )
