@@ -7,132 +7,24 @@ other colours, broad shadows and lighting see to that.
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from pathlib import Path
-from typing import Literal, NamedTuple
-
 import cv2
 import numpy as np
-import skimage
-from attrs import frozen
 from numpy.typing import NDArray
 
-from jointtask.errors import DataError
 from jointtask.randomness import derive
+from jointtask_object_extraction.materials import Materials, Pixels
 from jointtask_object_extraction.shape import draw_shape
 
-__all__ = ["Materials", "Split", "load_materials", "make_scene"]
-
-Split = Literal["train", "validation", "test"]
-Pixels = NDArray[np.float32]
-
-_VERSION = 1
-"""Raised with every change of what a seed gives."""
-
-_SHARES: dict[Split, tuple[float, float]] = {"train": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
-"""The part of each photograph, from left to right, that a split may see."""
+__all__ = ["make_scene"]
 
 _SIZES = ((210, 280), (280, 210), (240, 240), (200, 300))
 """Heights and widths of the scenes."""
-
-
-class _Region(NamedTuple):
-    """The part of a photograph that shows material, in pixels."""
-
-    file: str
-    top: int
-    bottom: int
-    left: int
-    right: int
-
 
 _COARSE = 4
 """What changes slowly is computed on every fourth pixel."""
 
 _MOST_GAIN = 2.0
 """A dark piece of a photograph is brightened by this factor at most, or it would burn out."""
-
-_MOST_ROWS = 512
-"""A larger photograph is reduced to this height, so that all show their material at about the same scale."""
-
-_OBJECTS = (
-    _Region("astronaut.png", 190, 512, 0, 330),
-    _Region("chelsea.png", 0, 300, 0, 360),
-    _Region("coffee.png", 20, 390, 90, 480),
-    _Region("ihc.png", 0, 512, 0, 512),
-    _Region("retina.jpg", 300, 1100, 250, 1150),
-)
-_GROUNDS = (
-    _Region("brick.png", 0, 512, 0, 512),
-    _Region("grass.png", 0, 512, 0, 512),
-    _Region("gravel.png", 0, 512, 0, 512),
-)
-
-
-@frozen(eq=False)
-class Materials:
-    """What the scenes of one split are made of.
-
-    Attributes
-    ----------
-    split : str
-        The split that may see it.
-    objects : tuple of ndarray, (H, W, 3), float32
-        Colour photographs, in [0, 1].
-    colours : ndarray, (number of objects, 3), float32
-        The mean of each.
-    grounds : tuple of ndarray, (H, W), float32
-        Grey photographs of bricks, grass and gravel, of mean 0 and standard deviation 1.
-    digest : str
-        Of the photographs and of the generator's version.
-    """
-
-    split: Split
-    objects: tuple[Pixels, ...]
-    colours: Pixels
-    grounds: tuple[Pixels, ...]
-    digest: str
-
-
-@cache
-def load_materials(split: Split) -> Materials:
-    """Read the photographs inside the installed scikit-image; nothing is downloaded.
-
-    Raises
-    ------
-    DataError
-        If scikit-image is installed without them.
-    """
-    digest = hashlib.blake2b(f"synthetic-objects {_VERSION}".encode(), digest_size=16)
-    objects = tuple(_read(region, split, digest) for region in _OBJECTS)
-    grey = [_read(region, split, digest).mean(axis=2) for region in _GROUNDS]
-    return Materials(
-        split=split,
-        objects=objects,
-        colours=np.stack([photograph.mean(axis=(0, 1)) for photograph in objects]),
-        grounds=tuple((photograph - photograph.mean()) / photograph.std() for photograph in grey),
-        digest=digest.hexdigest(),
-    )
-
-
-def _read(region: _Region, split: Split, digest: hashlib.blake2b) -> Pixels:
-    """Read the split's part of a region, (H, W, 3), in [0, 1]; the whole file goes into the digest."""
-    path = Path(skimage.__file__).parent / "data" / region.file
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"synthetic-objects: cannot read {path}",
-            cause=str(error),
-            remedy="reinstall scikit-image from its wheel, which carries its photographs",
-        ) from error
-    digest.update(content)
-    image = np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB), dtype=np.float32) / 255
-    start, end = (region.left + round(share * (region.right - region.left)) for share in _SHARES[split])
-    part = image[region.top : region.bottom, start:end]
-    scale = min(1.0, _MOST_ROWS / len(part))
-    return np.asarray(cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -156,11 +48,13 @@ def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.
     """
     random = np.random.Generator(np.random.Philox(key=derive("synthetic-objects", seed, materials.split, index)))
     height, width = _SIZES[random.integers(len(_SIZES))]
-    scene = _ground(materials, height, width, random)
+    kind = int(random.integers(len(materials.objects)))
+    # half of the grounds have the object's own colours
+    scene = _ground(materials, height, width, random, kind if random.random() < 0.5 else None)
     for _ in range(random.integers(3, 6)):
         _paint_patch(scene, materials, random)
     scene *= _light(height, width, random)
-    mask = _paint_object(scene, materials, random)
+    mask = _paint_object(scene, materials.objects[kind], random)
     if random.random() < 0.3:
         sigma = random.uniform(0.4, 0.8)
         for plane in scene:
@@ -181,7 +75,7 @@ def _paint_patch(scene: Pixels, materials: Materials, random: np.random.Generato
     target += random.uniform(0.8, 1.0) * _soft(inside, 1.0) * (patch - target)
 
 
-def _paint_object(scene: Pixels, materials: Materials, random: np.random.Generator) -> NDArray[np.bool_]:
+def _paint_object(scene: Pixels, photograph: Pixels, random: np.random.Generator) -> NDArray[np.bool_]:
     """Paint the object and the shadow that it casts; return its mask."""
     height, width = scene.shape[1:]
     mask = draw_shape(height, width, random, sides=(0.35, 0.75))
@@ -197,11 +91,11 @@ def _paint_object(scene: Pixels, materials: Materials, random: np.random.Generat
     shadow = cv2.warpAffine(_soft(inside, 0.06 * size), move, (width, height))
     target *= 1 - random.uniform(0.2, 0.6) * np.asarray(shadow)
 
-    piece = _texture(materials.objects[random.integers(len(materials.objects))], height, width, random, step=(0.7, 1.3))
+    piece = _texture(photograph, height, width, random, step=(0.7, 1.3))
     solid = np.ascontiguousarray(piece.transpose(2, 0, 1))
     grey = solid.mean(axis=0)
     solid = grey + random.uniform(0.6, 1.1) * (solid - grey)
-    solid *= min(random.uniform(0.75, 1.25) * brightness / float(grey[inside].mean()), _MOST_GAIN)
+    solid *= min(random.uniform(0.75, 1.25) * brightness / max(float(grey[inside].mean()), 0.01), _MOST_GAIN)
     solid *= _shading(inside, size, light, random.uniform(0.4, 0.7))
     target += _soft(inside, random.uniform(0.6, 1.2)) * (solid - target)
     return mask
@@ -227,9 +121,12 @@ def _texture(
     return np.asarray(piece, dtype=np.float32)
 
 
-def _ground(materials: Materials, height: int, width: int, random: np.random.Generator) -> Pixels:
-    """Make a piece of ground in a colour like an object's, (3, H, W): colour alone tells nothing."""
-    colour = materials.colours[random.integers(len(materials.colours))] * random.uniform(0.8, 1.2, 3)
+def _ground(
+    materials: Materials, height: int, width: int, random: np.random.Generator, like: int | None = None
+) -> Pixels:
+    """Make a piece of ground in a colour like an object's, of any kind or the one named, (3, H, W)."""
+    kind = random.integers(len(materials.colours)) if like is None else like
+    colour = materials.colours[kind] * random.uniform(0.8, 1.2, 3)
     colour = (colour * random.uniform(0.25, 0.6) / colour.mean()).astype(np.float32)
     relief = _texture(
         materials.grounds[random.integers(len(materials.grounds))], height, width, random, step=(1.2, 2.0)

@@ -16,11 +16,15 @@ from jointtask.cache import cached_arrays
 from jointtask.component import Context
 from jointtask_object_extraction.decode import squash
 from jointtask_object_extraction.masks import squash_mask
+from jointtask_object_extraction.materials import load_materials
 from jointtask_object_extraction.photograph import FRAME, Photograph
-from jointtask_object_extraction.scene import load_materials, make_scene
+from jointtask_object_extraction.scene import make_scene
 from jointtask_object_extraction.settings import SyntheticObjects
 
 __all__ = ["SyntheticDataset", "synthetic_objects"]
+
+_VERSION = "synthetic-objects 1"
+"""Changed with every change of what a seed gives: part of every digest."""
 
 _KEPT = 256
 """Scenes at their own size kept in memory (0.2 MB each); the others are made again when asked for."""
@@ -52,7 +56,8 @@ class SyntheticDataset:
         self._scene = lru_cache(maxsize=_KEPT)(self._make)
         self.ids = [f"{settings.split}-{index:05d}" for index in range(settings.examples)]
         # the first scene stands for the libraries' arithmetic, which another version of them may change
-        content = _digest(self._materials.digest, FRAME, settings.seed, self.example(0).image.tobytes().hex())
+        first = self.example(0).image.tobytes().hex()
+        content = _digest(_VERSION, FRAME, self._materials.digest, settings.seed, first)
         self.digests = [_digest(content, name) for name in self.ids]
         self.fingerprint = _digest(*self.digests)
         self.notes = [f"{settings.examples:,} generated scenes, textured by photographs that scikit-image carries"]

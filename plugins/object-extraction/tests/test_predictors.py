@@ -107,6 +107,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, Synthet
 
 @pytest.mark.parametrize(("name", "most"), [("otsu", 0.5), ("colour-contrast", 0.5), ("mean-mask", 0.45)])
 def test_the_embedded_data_is_hard(name: str, most: float, embedded: tuple[Context, SyntheticDataset]) -> None:
+    # over 200 test scenes, learning from 512: 0.20, 0.33 and 0.35, standard errors about 0.01; the scenes are fixed
     known, test = embedded
     predict = BUILDERS[name](NoSettings(), known)
     examples = [test.example(i) for i in range(len(test))]

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-import attrs
 import numpy as np
 import pytest
 import torch
-from jointtask_object_extraction import scene
+from jointtask_object_extraction import materials, scene
 from jointtask_object_extraction.masks import squash_mask
 from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE
 from jointtask_object_extraction.settings import SyntheticObjects
@@ -66,13 +65,14 @@ def test_an_example_depends_on_seed_split_and_position_alone(make: Make) -> None
 def test_another_process_makes_the_same() -> None:
     code = (
         "import hashlib\n"
-        "from jointtask_object_extraction.scene import load_materials, make_scene\n"
+        "from jointtask_object_extraction.materials import load_materials\n"
+        "from jointtask_object_extraction.scene import make_scene\n"
         "materials = load_materials('validation')\n"
         "image, mask = [make_scene(materials, 3, i) for i in (7, 2)][1]\n"
         "print(hashlib.sha256(image.tobytes() + mask.tobytes()).hexdigest())\n"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    image, mask = scene.make_scene(scene.load_materials("validation"), 3, 2)
+    image, mask = scene.make_scene(materials.load_materials("validation"), 3, 2)
     assert printed.strip() == hashlib.sha256(image.tobytes() + mask.tobytes()).hexdigest()
 
 
@@ -83,7 +83,7 @@ def test_splits_and_seeds_share_nothing(make: Make) -> None:
 
 
 def test_splits_see_disjoint_parts_of_the_photographs() -> None:
-    shares = sorted(scene._SHARES.values())
+    shares = sorted(materials._SHARES.values())
     assert all(first[1] <= second[0] for first, second in pairwise(shares))
 
 
@@ -106,10 +106,9 @@ def test_objects_lie_anywhere(make: Make) -> None:
 def test_the_mask_is_where_the_object_was_painted() -> None:
     green = np.zeros((300, 300, 3), np.float32)
     green[:, :, 1] = 0.6
-    materials = attrs.evolve(scene.load_materials("test"), objects=(green,))
     for key in range(8):
         canvas = np.full((3, 200, 300), 0.4, np.float32)
-        mask = scene._paint_object(canvas, materials, np.random.Generator(np.random.Philox(key=key)))
+        mask = scene._paint_object(canvas, green, np.random.Generator(np.random.Philox(key=key)))
         painted = canvas[1] > 1.05 * canvas[0]  # shadows keep the canvas grey
         assert (painted & ~mask).sum() < 0.15 * mask.sum()  # the soft rim
         assert (mask & ~painted).sum() < 0.02 * mask.sum()
@@ -136,9 +135,9 @@ def test_pixel_values_are_a_photograph_s(make: Make) -> None:
 
 
 def test_a_scikit_image_without_photographs_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene.skimage, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(materials.skimage, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(DataError, match=r"cannot read .*astronaut\.png") as caught:
-        scene.load_materials.__wrapped__("train")
+        materials.load_materials.__wrapped__("train")
     assert "reinstall" in caught.value.remedy
 
 
@@ -147,5 +146,5 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a connection was tried")
 
     monkeypatch.setattr("socket.socket.connect", refuse)
-    materials = scene.load_materials.__wrapped__("test")
-    assert len(materials.objects) == len(materials.colours)
+    made = materials.load_materials.__wrapped__("test")
+    assert len(made.objects) == len(made.colours)
