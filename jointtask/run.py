@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from jointtask.pictures import draw_panels
 from jointtask.predict import Predictor
 from jointtask.progress import Progress
 from jointtask.record import RoundRecord, RunRecord, ScoreRecord
-from jointtask.report import write_report
+from jointtask.report import read_report, write_report
 from jointtask.rundir import RunDirectory
 from jointtask.state import State
 from jointtask.train import train
@@ -142,7 +141,8 @@ def finish(directory: RunDirectory, work: Assembly, state: State, examples: Exam
     predictor = Predictor(work.pair, work.runfile.predict.draws, work.runfile.run.seed)
     record = attrs.evolve(describe(directory, work, state), scores=final_scores(work, predictor), finished=True)
     panels = draw_panels(work, predictor, examples, state.latents, record)
-    write_report(record, panels, directory.path)
+    bridge = work.pair.bridge
+    write_report(record, panels, directory.path, coordinates=bridge.coordinates, units=bridge.units)
     for component in work.registry.components("reporter"):
         component.build(component.settings(), work.context)(record, directory.path)
     return record
@@ -210,5 +210,5 @@ def finished_record(directory: RunDirectory, work: Assembly, state: State) -> Ru
     report = directory.path / "report.json"
     if state.round <= work.runfile.em.rounds or not report.exists() or not directory.model.exists():
         return None
-    record = cattrs.structure(json.loads(report.read_text()), RunRecord)
+    record = read_report(directory.path)
     return record if record.finished and len(record.rounds) == state.round else None
