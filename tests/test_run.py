@@ -251,7 +251,7 @@ def test_no_adjustment_trains_on_the_annotation(tmp_path: Path, registry: Regist
 
 
 def test_batch_sizes_of_the_e_step_do_not_change_the_proposals(tmp_path: Path, registry: Registry) -> None:
-    """The energies of a network differ in the last bits between batch shapes; on this pair no decision is that close."""
+    """Energies of a network differ in the last bits between batch shapes; on this pair no decision is that close."""
     one = start(tmp_path, registry, "em.estep_batch=7", "em.rounds=1")
     two = start(tmp_path, registry, "em.estep_batch=48", "em.rounds=1", "em.downstream_batch=5", "run.name=two")
     assert one.rounds[1].adjustment == two.rounds[1].adjustment
@@ -260,7 +260,8 @@ def test_batch_sizes_of_the_e_step_do_not_change_the_proposals(tmp_path: Path, r
 def test_an_observer_that_raises_does_not_stop_the_run(tmp_path: Path) -> None:
     plugin = tmp_path / "nosy.py"
     plugin.write_text(
-        "from jointtask import hookimpl\n\n\n@hookimpl\ndef jointtask_round_finished(record):\n    raise ValueError('no')\n"
+        "from jointtask import hookimpl\n\n\n@hookimpl\n"
+        "def jointtask_round_finished(record):\n    raise ValueError('no')\n"
     )
     registry = load_registry([str(TOY), str(plugin)])
     said: list[str] = []

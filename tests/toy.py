@@ -217,5 +217,3 @@ def run_file(output: str, **tables: Any) -> str:
     }
     text = "\n".join(f"[{name}]\n{body}" for name, body in {**known, **tables}.items())
     return text + '\n[[proposal]]\nname = "gaussian"\n'
-
-

@@ -34,8 +34,8 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     task.eval()
     task.zero_grad()
     energy = task.energy(task(inputs), target)
+    assert energy.dim() == 1, f"energy has the shape {tuple(energy.shape)}; expected one number an example, (B,)"
     rows = len(energy)
-    assert energy.shape == (rows,), f"energy has the shape {tuple(energy.shape)}; expected one number an example, (B,)"
     assert rows >= 2, "give at least two examples"
     assert energy.dtype in (torch.float32, torch.float64), f"energy is {energy.dtype}; expected float32 or float64"
     assert bool(torch.isfinite(energy).all()), "energy is not finite"
@@ -90,7 +90,8 @@ def check_bridge(bridge: Bridge, batch: Batch, downstream: Any) -> None:
     assert both.target is not None, "condition gives no target for an annotated batch"
     bare = {name: tensor for name, tensor in batch.items() if name not in bridge.annotation}
     assert bridge.condition(bare, reference).target is None, "condition gives a target without an annotation"
-    restored = bridge.restore(downstream(both.input), reference)
+    with torch.inference_mode():
+        restored = bridge.restore(downstream(both.input), reference)
     assert restored.shape[:2] == (size, len(states)), "restore does not give (B, K, ...)"
     assert 0 <= float(restored.min()) and float(restored.max()) <= 1, "restore leaves [0, 1]"
     assert all(torch.equal(before[name], batch[name]) for name in before), "the batch was changed"
