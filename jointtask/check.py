@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "unread_settings"]
 
+SAMPLED = 8
+"""Examples whose E-step is timed: enough to fill a batch of references, few enough for a large network on a CPU."""
+
 
 def check(runfile: RunFile, registry: Registry, progress: Progress) -> Sequence[str]:
     """Build what a run file names, take one batch through every step, and leave nothing behind but caches.
@@ -69,8 +72,9 @@ def _found(work: Assembly) -> Iterator[str]:
 def _expected(work: Assembly) -> Iterator[str]:
     """Time one batch of each step, after one that warms up, and scale it to the run."""
     em, total = work.runfile.em, len(work.train)
-    few = range(min(em.estep_batch, total))
-    some = _Head(work.train, len(few))
+    few = range(min(SAMPLED, em.estep_batch, total))
+    step = range(min(em.batch_size, total))
+    some = _Head(work.train, max(len(few), len(step)))
     examples = Examples(some, work.how.terms, work.runfile, work.context)
     batch = examples.batch(few, prepared=True)
     ids = examples.ids(few)
@@ -78,7 +82,6 @@ def _expected(work: Assembly) -> Iterator[str]:
     centre = work.pair.bridge.base(batch)
     history = Latents.empty(len(few), 1, grid.dimensions).history(torch.arange(len(few)), centre)
     per_estep = _seconds(lambda: sample_batch(work.pair, work.how, 1, ids, batch, history, centre)) / len(few)
-    step = range(min(em.batch_size, total))
     per_mstep = _seconds(lambda: _learn(work, examples, step)) / len(step)
     predictor = Predictor(work.pair, work.runfile.predict.draws)
     shown = [some.example(0)]
