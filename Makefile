@@ -1,0 +1,28 @@
+# `make demo` trains and reports, `make test` tests; both install what they need into .venv.
+PYTHON ?= python3
+OUTPUT ?= runs
+
+BIN := .venv/bin
+PINS := pyproject.toml plugins/object-extraction/pyproject.toml constraints.txt
+
+.PHONY: demo test lint
+
+demo: .venv/installed
+	$(BIN)/jointtask run examples/object_extraction.toml --output $(OUTPUT)
+
+test: .venv/installed-dev
+	$(BIN)/pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+.venv/installed: $(PINS)
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e . -e plugins/object-extraction
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]' -e 'plugins/object-extraction[test]'
+	touch $@
