@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -294,3 +295,40 @@ def test_what_was_trained_predicts_without_the_annotation(finished: tuple[Path, 
 def test_no_run_directory_is_an_error(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(UserError, match="is no run directory"):
         load_predictor(tmp_path / "nowhere", registry)
+
+
+def test_a_full_disk_loses_nothing(
+    finished: tuple[Path, RunRecord], tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(tmp_path, registry, "em.rounds=1")
+    folder = tmp_path / "runs" / "toy" / "checkpoints"
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jointtask.tensorfile.save_file", full)
+        with pytest.raises(OSError, match="No space left") as caught:
+            start(tmp_path, registry)
+    assert caught.value.errno == errno.ENOSPC
+    assert str(caught.value.filename).startswith(str(folder))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
+    start(tmp_path, registry)
+    assert outcome(tmp_path) == outcome(finished[0])
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.is_relative_to(tmp_path / "runs"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(PermissionError) as caught:
+        start(tmp_path, registry)
+    assert str(caught.value.filename).startswith(str(tmp_path / "runs"))
