@@ -26,7 +26,7 @@ def compact_localization(settings: Localization, context: Context) -> CompactLoc
     ConfigError, RunError
         If the weights cannot be used.
     """
-    trunk = _trunk(settings, context, taps=(6, 13, 17))
+    trunk = _trunk(settings, context, taps=(13, 17))
     return CompactLocalization(trunk, view=160 if settings.network == "compact-mobilenet" else 56)
 
 
