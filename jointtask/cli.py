@@ -261,6 +261,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments : sequence of str, optional
         Instead of `sys.argv`.
     """
+    # Idle OpenMP threads sleep instead of spinning: see docs/decisions/threads.md. Read when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         try:
             typer.main.get_command(app)(args=arguments, prog_name="jointtask")
