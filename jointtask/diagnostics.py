@@ -20,8 +20,8 @@ def effective_draws(draws: Draws) -> Tensor:
     """Return the effective number of draws of each example, (B,), between 1 and K.
 
     Of weighted draws, Kish's ``1 / sum(w^2)``. Of a chain, ``K / (1 + 2 sum(rho_k))`` over the autocorrelations of the
-    energy up to the first negative one (Geyer, Statistical Science 1992, the initial positive sequence, by single lags);
-    a chain that never changed its energy counts as one draw.
+    energy up to the first negative one (after Geyer, Statistical Science 1992, by single lags); a chain that never
+    changed its energy counts as one draw.
     """
     count = draws.index.shape[1]
     if draws.accepted is None:

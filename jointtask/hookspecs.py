@@ -16,61 +16,61 @@ hookspec = pluggy.HookspecMarker("jointtask")
 
 @hookspec
 def jointtask_tasks() -> Iterable[Component]:
-    """Task networks, for `[upstream]` and `[downstream]`; `build` returns a `jointtask.task.Task`."""
+    """Give task networks, for `[upstream]` and `[downstream]`; `build` returns a `jointtask.task.Task`."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_bridges() -> Iterable[Component]:
-    """Bridges, for `[bridge]`; `build` returns a `jointtask.bridge.Bridge`."""
+    """Give bridges, for `[bridge]`; `build` returns a `jointtask.bridge.Bridge`."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_samplers() -> Iterable[SamplerComponent]:
-    """Samplers, for `[sampler]`; `build` returns a function `sample(target, random) -> Draws`."""
+    """Give samplers, for `[sampler]`; `build` returns a function `sample(target, random) -> Draws`."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_proposal_terms() -> Iterable[Component]:
-    """Proposal terms, for `[[proposal]]`; `build` returns a `jointtask.proposal.ProposalTerm`."""
+    """Give proposal terms, for `[[proposal]]`; `build` returns a `jointtask.proposal.ProposalTerm`."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_datasets() -> Iterable[Component]:
-    """Data sets, for `[data.train]` and its like; `build` returns a `jointtask.data.Dataset`."""
+    """Give data sets, for `[data.train]` and its like; `build` returns a `jointtask.data.Dataset`."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_metrics() -> Iterable[Component]:
-    """Metrics, for `evaluate.metrics`; `build` returns a `jointtask.metric.Metric`."""
+    """Give metrics, for `evaluate.metrics`; `build` returns a `jointtask.metric.Metric`."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_panels() -> Iterable[PanelComponent]:
-    """Example panels of a pair; `build` returns a function `draw(PanelData) -> list of Panel`."""
+    """Give example panels of a pair; `build` returns a function `draw(PanelData) -> list of Panel`."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_predictors() -> Iterable[Component]:
-    """Predictors, for `evaluate.predictors`; `build` returns a function `predict(example) -> prediction`."""
+    """Give predictors, for `evaluate.predictors`; `build` returns a function `predict(example) -> prediction`."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_reporters() -> Iterable[Component]:
-    """Reporters; `build` returns a function `write(RunRecord, directory)`, called when a run has finished."""
+    """Give reporters; `build` returns a function `write(RunRecord, directory)`, called when a run has finished."""
     raise NotImplementedError
 
 
 @hookspec
 def jointtask_commands() -> Iterable[Command]:
-    """Commands added to `jointtask`."""
+    """Give commands added to `jointtask`."""
     raise NotImplementedError
 
 

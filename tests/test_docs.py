@@ -1,14 +1,65 @@
+"""The documentation holds: its code runs, its links lead somewhere, its lists are whole."""
+
 from __future__ import annotations
 
+import ast
+import doctest
 import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
+from toy import run_file
 
+from jointtask.load import load
+from jointtask.plugins import GROUP, HOOKS
+from jointtask.progress import SilentProgress
 from jointtask.registry import KINDS, load_registry
+from jointtask.run import run
+from jointtask.testing import check_sampler, check_task
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+TOY = ROOT / "tests" / "toy.py"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def blocks(page: Path, language: str = "") -> list[tuple[list[str], str]]:
+    """Return the code blocks of a page in order, each as the words after its fence and its text."""
+    found = re.findall(r"^```(.+?)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [(words.split(), text) for words, text in found if words.split()[0].startswith(language)]
+
+
+def jointtask(command: str, folder: Path, expected: int = 0) -> None:
+    """Run shell commands in a folder, with this environment's `jointtask` and a cache of their own."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "JOINTTASK_CACHE": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-ec", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == expected, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture
+def importance(tmp_path: Path) -> Path:
+    """The README's sampler, saved as it says."""
+    ((_, text),) = blocks(ROOT / "README.md", "python")
+    path = tmp_path / "importance.py"
+    path.write_text(text)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +88,128 @@ def test_every_command_and_option_is_in_the_documentation(generate: ModuleType) 
         assert f"## `jointtask {name}`" in written
     for option in ("--set", "--output", "--plugin", "--fresh", "--json"):
         assert option in written
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs(tmp_path: Path) -> None:
+    pytest.importorskip("jointtask_object_extraction", reason="the tutorial extracts objects: install its plugin")
+    for (language, *more), text in blocks(DOCS / "tutorial.md"):
+        if language == "toml":
+            (tmp_path / more[0]).write_text(text)
+        elif language == "sh":
+            jointtask(text, tmp_path, int(more[0].removeprefix("exit=")) if more else 0)
+        else:
+            assert language == "python"
+            jointtask(f"python -c {shlex.quote(text)}", tmp_path)
+    files = {path.name for path in (tmp_path / "runs" / "tutorial").iterdir()}
+    named = set(
+        re.findall(r"`(\S+?)/?`", "".join(re.findall(r"^\| (`.+?) \|", (DOCS / "tutorial.md").read_text(), re.M)))
+    )
+    assert files == named
+    written = {path.name for path in (tmp_path / "cut").iterdir()}
+    assert written == {"cat-mask.png", "cat-cutout.png", "cat-box.json", "cat-overlay.jpg"}
+
+
+def test_the_sampler_of_the_readme_is_a_plugin_of_one_file(importance: Path) -> None:
+    registry = load_registry([str(importance)])
+    assert registry.source("sampler", "importance").distribution == "importance.py"
+    component: Any = registry.find("sampler", "importance")
+    check_sampler(component.build(component.settings(draws=100), None))
+    file = importance.with_name("toy.toml")
+    file.write_text(run_file(str(importance.with_name("runs"))))
+    overrides = "--set sampler.name=importance --set sampler.draws=8 --set em.rounds=1"
+    jointtask(f"jointtask run toy.toml --plugin {TOY} --plugin importance.py {overrides}", importance.parent)
+
+
+def test_the_testing_kit_is_used_as_the_plugin_guide_says(importance: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(importance.parent)
+    ((_, text),) = blocks(DOCS / "plugins.md", "pycon")
+    test = doctest.DocTestParser().get_doctest(text, {}, "plugins.md", None, 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_the_plugin_guide_is_a_plugin_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.py"
+    page.write_text("\n\n".join(text for _, text in blocks(DOCS / "plugins.md", "python")))
+    registry = load_registry([str(TOY), str(page)])
+    assert [str(failure) for failure in registry.failures if failure.source.plugin == "page"] == []
+    file = tmp_path / "toy.toml"
+    file.write_text(run_file(str(tmp_path / "runs")))
+    used = ["upstream.name=constant", "proposal.1.name=small", 'evaluate.metrics=["error"]']
+    runfile = load(file, [*used, 'evaluate.predictors=["threshold"]', "em.rounds=1"], registry)
+    record = run(runfile, registry, fresh=False, progress=SilentProgress())
+    assert [set(score.values) for score in record.scores] == [{"error"}, {"error"}]
+    assert "threshold" in (tmp_path / "runs" / "toy" / "scores.txt").read_text()
+    assert "First example" in (tmp_path / "runs" / "toy" / "report.html").read_text()
+    assert "round 1: trained at" in capsys.readouterr().out
+    check_task(sys.modules["jointtask_file_page"].Constant(2), {"line": torch.zeros(4, 8)}, torch.rand(4, 2))
+
+
+def test_every_hook_has_a_section_in_the_plugin_guide() -> None:
+    sections = re.findall(r"^### `(\w+)`$", (DOCS / "plugins.md").read_text(), re.MULTILINE)
+    assert sections == list(HOOKS)
+
+
+def test_the_plugin_guide_names_the_entry_point_group() -> None:
+    ((_, text),) = blocks(DOCS / "plugins.md", "toml")
+    assert list(tomllib.loads(text)["project"]["entry-points"]) == [GROUP]
+
+
+def test_the_tour_of_the_readme_is_true() -> None:
+    """Every name that the README gives for a file is in it, and the file's own functions are defined there."""
+    section = (ROOT / "README.md").read_text().partition("## Three files to read first")[2].partition("\n## ")[0]
+    stops = re.findall(r"^\d\. \[(\S+)\]\((\S+)\): (.*?)(?=^\d\. |^\[)", section, re.MULTILINE | re.DOTALL)
+    assert len(stops) == 3
+    for title, link, text in stops:
+        assert title == link
+        tree = list(ast.walk(ast.parse((ROOT / link).read_text())))
+        defined = {node.name for node in tree if isinstance(node, ast.FunctionDef)}
+        used = {node.id for node in tree if isinstance(node, ast.Name)}
+        used |= {node.attr for node in tree if isinstance(node, ast.Attribute)}
+        first, *others = re.findall(r"`(\w+)`", text)
+        assert first in defined, f"{link} does not define {first}"
+        assert {*others} <= defined | used, f"{link} knows nothing of {set(others) - defined - used}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("https:"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert not anchor or anchor in _anchors(target), f"{page.name}: {link}"
+
+
+def _anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_decision_is_in_the_index() -> None:
+    index = (DOCS / "decisions" / "README.md").read_text()
+    pages = {path.name for path in (DOCS / "decisions").glob("*.md")} - {"README.md"}
+    assert set(re.findall(r"\]\((\S+?\.md)\)", index)) == pages
+
+
+def test_the_run_files_and_overrides_of_the_readme_are_right(importance: Path) -> None:
+    pytest.importorskip("jointtask_object_extraction", reason="the examples extract objects: install its plugin")
+    registry = load_registry([str(importance)])
+    commands = [line for _, text in blocks(ROOT / "README.md", "sh") for line in text.splitlines()]
+    words = [shlex.split(line, comments=True) for line in commands]
+    runs = [line for line in words if line[0].endswith("jointtask") and line[1] in ("run", "check")]
+    assert len(runs) >= 4
+    for line in runs:
+        overrides = [word for flag, word in pairwise(line) if flag == "--set"]
+        load(ROOT / line[2], overrides, registry)
+
+
+def test_every_dependency_is_pinned() -> None:
+    pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    for path in (ROOT / "pyproject.toml", ROOT / "plugins" / "object-extraction" / "pyproject.toml"):
+        project = tomllib.loads(path.read_text())["project"]
+        wanted = [project["dependencies"], *project["optional-dependencies"].values()]
+        names = {re.split(r"[^\w-]", text)[0].lower() for group in wanted for text in group}
+        assert names - {"jointtask"} <= pinned

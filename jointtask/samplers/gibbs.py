@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from jointtask.draws import Draws
 from jointtask.randomness import Streams, invert
@@ -37,7 +38,9 @@ def sample(target: Target, random: Streams, *, sweeps: int) -> Draws:
     shape = target.grid.shape
     state = target.start
     uniform = random.uniform(sweeps * len(shape))
-    states, energies, changed = [], [], []
+    states: list[Tensor] = []
+    energies: list[Tensor] = []
+    changed: list[Tensor] = []
     for _ in range(sweeps):
         for d, levels in enumerate(shape):
             stride = math.prod(shape[d + 1 :])

@@ -93,7 +93,7 @@ def check_bridge(bridge: Bridge, batch: Batch, downstream: Any) -> None:
     with torch.inference_mode():
         restored = bridge.restore(downstream(both.input), reference)
     assert restored.shape[:2] == (size, len(states)), "restore does not give (B, K, ...)"
-    assert 0 <= float(restored.min()) and float(restored.max()) <= 1, "restore leaves [0, 1]"
+    assert bool(((restored >= 0) & (restored <= 1)).all()), "restore leaves [0, 1]"
     assert all(torch.equal(before[name], batch[name]) for name in before), "the batch was changed"
 
 

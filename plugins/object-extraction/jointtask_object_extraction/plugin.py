@@ -7,7 +7,6 @@ from typing import Any
 
 from jointtask import hookimpl
 from jointtask.component import Command, Component, Context, NoSettings, PanelComponent
-
 from jointtask_object_extraction.metric_components import metric_components
 from jointtask_object_extraction.settings import (
     BoxAdjustment,
