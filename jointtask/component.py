@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from jointtask.latent import LatentGrid
     from jointtask.progress import Progress
 
-__all__ = ["Command", "Component", "Context", "NoSettings", "PanelComponent", "SamplerComponent"]
+__all__ = ["Command", "Component", "Context", "NoSettings", "PanelComponent", "SamplerComponent", "late"]
 
 
 @frozen
@@ -130,3 +131,19 @@ class Command:
     name: str
     summary: str
     target: str
+
+
+def late(target: str) -> Callable[[Any, Context], Any]:
+    """Return a `build` whose module is imported when something is built, so that listing components costs nothing.
+
+    Parameters
+    ----------
+    target : str
+        ``"module:function"``, a function of settings and context.
+    """
+
+    def build(settings: Any, context: Context) -> Any:
+        module, _, function = target.partition(":")
+        return getattr(import_module(module), function)(settings, context)
+
+    return build

@@ -11,7 +11,8 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from jointtask.panel import Panel, PanelData, PanelExample
+from jointtask.component import Context, NoSettings
+from jointtask.panel import Draw, Panel, PanelData, PanelExample
 from jointtask_object_extraction.photograph import FRAME
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-__all__ = ["draw"]
+__all__ = ["draw", "panels"]
 
 TILE = 200
 """Longer side of a tile, in pixels of the picture."""
@@ -44,6 +45,11 @@ class _Box:
 _PREDICTED = _Box("predicted box", _VERMILION, "solid")
 _BASE = _Box("reference before adjustment", _SKY, (0, (1.5, 1.5)))
 _ESTIMATE = _Box("reference after adjustment", _YELLOW, (0, (5, 2)))
+
+
+def panels(settings: NoSettings, context: Context) -> Draw:
+    """Build what draws the panels."""
+    return draw
 
 
 def draw(data: PanelData) -> list[Panel]:
