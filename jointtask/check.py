@@ -81,7 +81,8 @@ def _expected(work: Assembly) -> Iterator[str]:
     grid = work.pair.bridge.grid
     centre = work.pair.bridge.base(batch)
     history = Latents.empty(len(few), 1, grid.dimensions).history(torch.arange(len(few)), centre)
-    per_estep = _seconds(lambda: sample_batch(work.pair, work.how, 1, ids, batch, history, centre)) / len(few)
+    how = attrs.evolve(work.how, oracle_ids=frozenset())  # the oracle is a few examples a run, not one in each batch
+    per_estep = _seconds(lambda: sample_batch(work.pair, how, 1, ids, batch, history, centre)) / len(few)
     per_mstep = _seconds(lambda: _learn(work, examples, step)) / len(step)
     predictor = Predictor(work.pair, work.runfile.predict.draws)
     shown = [some.example(0)]
