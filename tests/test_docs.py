@@ -199,7 +199,7 @@ def test_the_run_files_and_overrides_of_the_readme_are_right(importance: Path) -
     registry = load_registry([str(importance)])
     commands = [line for _, text in blocks(ROOT / "README.md", "sh") for line in text.splitlines()]
     words = [shlex.split(line, comments=True) for line in commands]
-    runs = [line for line in words if line[0].endswith("jointtask") and line[1] in ("run", "check")]
+    runs = [line for line in words if line and line[0].endswith("jointtask") and line[1] in ("run", "check")]
     assert len(runs) >= 4
     for line in runs:
         overrides = [word for flag, word in pairwise(line) if flag == "--set"]
