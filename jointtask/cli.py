@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from jointtask.errors import ConfigError, PluginError, UserError
+from jointtask.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from jointtask.component import Command
@@ -261,8 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments : sequence of str, optional
         Instead of `sys.argv`.
     """
-    # Idle OpenMP threads sleep instead of spinning: see docs/decisions/threads.md. Read when torch is first imported.
+    # Idle threads sleep and freed memory is kept, before torch is imported: see docs/decisions/machine.md.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    keep_freed_memory()
     try:
         try:
             typer.main.get_command(app)(args=arguments, prog_name="jointtask")
