@@ -53,7 +53,8 @@ class Pair:
     def train(self, mode: bool) -> None:
         """Put both networks into training or evaluation mode."""
         for module in self.modules.values():
-            module.train(mode)
+            if module.training is not mode:  # to walk through all layers takes as long as a small network's pass
+                module.train(mode)
 
     def predict_upstream(self, batch: Batch) -> Prediction:
         """Run the upstream network; predictions are float32 whatever the precision."""
