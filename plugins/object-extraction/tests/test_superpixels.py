@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jointtask_object_extraction.superpixels import NAME, SuperpixelBoundaryTerm, border_pixels, unpack_boundaries
 from numpy.typing import NDArray
+from skimage.segmentation import slic
 from torch import Tensor
 
 UNUSED: Any = None
@@ -120,6 +121,26 @@ def test_prepare_finds_the_edge_of_an_object_and_packs_it() -> None:
     on, inside = make_term().log_weight({NAME: torch.from_numpy(packed)[None]}, reference, UNUSED)[0].tolist()
     assert on > inside
     assert math.exp(on) > 0.9
+
+
+def test_boundaries_are_those_of_the_superpixels_of_the_bytes() -> None:
+    rows, columns = torch.meshgrid(torch.arange(224), torch.arange(224), indexing="ij")
+    waves = [(rows / 9).sin() * (columns / 13).cos(), (columns / 7).sin(), ((rows + columns) / 11).cos()]
+    image = torch.stack(waves).mul(100).add(128).to(torch.uint8)
+    for iterations in (1, 10):
+        term = SuperpixelBoundaryTerm(points=200, segments=200, compactness=10.0, iterations=iterations)
+        label = slic(image.permute(1, 2, 0).numpy(), n_segments=200, max_num_iter=iterations, start_label=1)
+        np.testing.assert_array_equal(term.prepare({"image": image}), np.packbits(edges(label), bitorder="little"))
+
+
+def edges(label: NDArray[np.int_]) -> NDArray[np.bool_]:
+    """Say which pixels have one of another label to the left, to the right, above or below."""
+    found = np.zeros(label.shape, dtype=bool)
+    for line, mark in ((label, found), (label.T, found.T)):
+        differs = line[1:] != line[:-1]
+        mark[1:] |= differs
+        mark[:-1] |= differs
+    return found
 
 
 def test_prepare_gives_the_same_from_any_thread() -> None:
