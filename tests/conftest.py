@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ def light_plugin() -> Path:
 
 
 @pytest.fixture(scope="session")
-def light_registry(light_plugin: Path) -> Iterator[Registry]:
+def light_registry(light_plugin: Path) -> Registry:
     """The core's components and those of `light_plugin`, whatever else is installed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plugins, "entry_points", lambda group: [])
-        yield load_registry([str(light_plugin)])
+        return load_registry([str(light_plugin)])
 
 
 @pytest.fixture
