@@ -51,7 +51,7 @@ def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.
     kind = int(random.integers(len(materials.objects)))
     # half of the grounds have the object's own colours
     scene = _ground(materials, height, width, random, kind if random.random() < 0.5 else None)
-    for _ in range(random.integers(3, 6)):
+    for _ in range(random.integers(2, 5)):
         _paint_patch(scene, materials, random)
     scene *= _light(height, width, random)
     mask = _paint_object(scene, materials.objects[kind], random)
@@ -68,7 +68,7 @@ def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.
 def _paint_patch(scene: Pixels, materials: Materials, random: np.random.Generator) -> None:
     """Paint a flat piece of ground in another colour: what contrast alone takes for an object."""
     height, width = scene.shape[1:]
-    mask = draw_shape(height, width, random, sides=(0.15, 0.4))
+    mask = draw_shape(height, width, random, sides=(0.12, 0.33))
     window = _window(mask, margin=3)
     inside, target = mask[window], scene[:, *window]
     patch = _ground(materials, inside.shape[0], inside.shape[1], random)
@@ -78,7 +78,7 @@ def _paint_patch(scene: Pixels, materials: Materials, random: np.random.Generato
 def _paint_object(scene: Pixels, photograph: Pixels, random: np.random.Generator) -> NDArray[np.bool_]:
     """Paint the object and the shadow that it casts; return its mask."""
     height, width = scene.shape[1:]
-    mask = draw_shape(height, width, random, sides=(0.35, 0.75))
+    mask = draw_shape(height, width, random, sides=(0.4, 0.75))
     size = float(np.sqrt(mask.sum()))
     window = _window(mask, margin=round(0.3 * size))
     inside, target = mask[window], scene[:, *window]

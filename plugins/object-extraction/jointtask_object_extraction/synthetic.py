@@ -23,7 +23,7 @@ from jointtask_object_extraction.settings import SyntheticObjects
 
 __all__ = ["SyntheticDataset", "synthetic_objects"]
 
-_VERSION = "synthetic-objects 1"
+_VERSION = "synthetic-objects 3"
 """Changed with every change of what a seed gives: part of every digest."""
 
 _KEPT = 256
