@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -103,6 +104,8 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress) -> Assemb
 
     train, validation, test = data(runfile.data.train), data(runfile.data.validation), data(runfile.data.test)
     assert train is not None  # the run file cannot leave it out
+    for line in shared_examples({"train": train, "validation": validation, "test": test}):
+        progress.say(line)
     pair, context = assemble_pair(runfile, registry, evolve(context, train=train))
     _require_keys(runfile, registry, pair, train)
     component = registry.find("sampler", runfile.sampler.name)
@@ -133,6 +136,17 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress) -> Assemb
         metrics=score_metrics([*runfile.evaluate.metrics, *runfile.evaluate.each_round], registry, context),
         predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
     )
+
+
+def shared_examples(sets: Mapping[str, Dataset | None]) -> list[str]:
+    """Return one line for each two data sets that hold the same examples, by content."""
+    digests = {name: dict(zip(data.digests, data.ids, strict=True)) for name, data in sets.items() if data is not None}
+    lines = []
+    for one, other in itertools.combinations(digests, 2):
+        if both := sorted(digests[one].keys() & digests[other].keys(), key=digests[one].__getitem__):
+            named = ", ".join(digests[one][digest] for digest in both[:3])
+            lines.append(f"warning: {one} and {other} share {len(both)} examples: {named}{', ...' * (len(both) > 3)}")
+    return lines
 
 
 def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tuple[Pair, Context]:
