@@ -159,13 +159,14 @@ def run(
     if output is not None:
         runfile = evolve(runfile, run=evolve(runfile.run, output=absolute(output)))
     # A run file with a fault should not have to wait for torch.
+    from jointtask.report import warnings
     from jointtask.run import run as run_file
     from jointtask.summary import score_lines
 
     record = run_file(runfile, registry, fresh=fresh, progress=progress)
     for line in score_lines(record.scores, record.definitions):
         typer.echo(line)
-    for warning in record.warnings:
+    for warning in warnings(record):
         typer.echo(f"warning: {warning}")
     typer.echo(f"report: {os.path.join(record.directory, 'report.html')}")  # noqa: PTH118
 
@@ -202,8 +203,9 @@ def evaluate(
     from attrs import asdict
 
     from jointtask.evaluate import evaluate_run
+    from jointtask.metric import definitions
     from jointtask.progress import open_progress
-    from jointtask.summary import definitions, score_lines
+    from jointtask.summary import score_lines
 
     registry = _registry(plugin, warn=True)
     record, metrics = evaluate_run(run, registry, overrides=set_ or (), progress=open_progress())

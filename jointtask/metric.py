@@ -9,7 +9,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-__all__ = ["Metric", "Summary"]
+__all__ = ["Metric", "Summary", "definitions"]
 
 
 @frozen
@@ -49,3 +49,12 @@ class Metric:
 
     score: Callable[[Any, Any], float | NDArray[np.float64]]
     summaries: Mapping[str, Summary]
+
+
+def definitions(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
+    """Return what `RunRecord.definitions` holds: by summary name, its definition, better and percent."""
+    return {
+        name: {"definition": summary.definition, "better": summary.better, "percent": summary.percent}
+        for metric in metrics.values()
+        for name, summary in metric.summaries.items()
+    }

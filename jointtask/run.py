@@ -18,6 +18,7 @@ from jointtask.identity import require_same_run, versions_of
 from jointtask.keeper import Keeper
 from jointtask.latents import Latents
 from jointtask.load import dump
+from jointtask.metric import definitions
 from jointtask.optimizer import make_optimizer
 from jointtask.pictures import draw_panels
 from jointtask.predict import Predictor
@@ -192,17 +193,8 @@ def describe(directory: RunDirectory, work: Assembly, state: State) -> RunRecord
         },
         rounds=[cattrs.structure(line, RoundRecord) for line in state.history],
         timing=list(state.timing),
-        definitions=definitions(work),
+        definitions=definitions(work.metrics),
     )
-
-
-def definitions(work: Assembly) -> dict[str, dict[str, Any]]:
-    """Return what each number means, by its name."""
-    return {
-        key: {"definition": summary.definition, "better": summary.better, "percent": summary.percent}
-        for metric in work.metrics.values()
-        for key, summary in metric.summaries.items()
-    }
 
 
 def finished_record(directory: RunDirectory, work: Assembly, state: State) -> RunRecord | None:

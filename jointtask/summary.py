@@ -13,24 +13,15 @@ from jointtask.record import ScoreRecord
 from jointtask.registry import Registry
 
 if TYPE_CHECKING:
-    from jointtask.metric import Metric
+    pass
 
-__all__ = ["align", "component_lines", "component_list", "definitions", "plugin_lines", "plugin_list", "score_lines"]
+__all__ = ["align", "component_lines", "component_list", "plugin_lines", "plugin_list", "score_lines"]
 
 
 def align(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
     """Pad the cells of a table so that its columns stand under each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [" " * indent + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-
-
-def definitions(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
-    """Return what `RunRecord.definitions` holds: by summary name, its definition, better and percent."""
-    return {
-        name: {"definition": summary.definition, "better": summary.better, "percent": summary.percent}
-        for metric in metrics.values()
-        for name, summary in metric.summaries.items()
-    }
 
 
 def score_lines(scores: Sequence[ScoreRecord], definitions: Mapping[str, Mapping[str, Any]]) -> list[str]:
