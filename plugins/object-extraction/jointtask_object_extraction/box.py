@@ -90,9 +90,9 @@ class BoxBridge:
         The box is enlarged about its centre, then clipped to the frame; a side under 8 units is widened about its
         centre and shifted into the frame. An empty mask gives the whole frame.
         """
-        mask = batch["mask"] != 0
-        x1, x2 = self._sides(mask.any(dim=1))
-        y1, y2 = self._sides(mask.any(dim=2))
+        mask = batch["mask"]
+        x1, x2 = self._sides(mask.amax(dim=1) != 0)
+        y1, y2 = self._sides(mask.amax(dim=2) != 0)
         return torch.stack([x1, y1, x2, y2], dim=1)
 
     def _sides(self, occupied: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,12 +163,17 @@ class BoxBridge:
         return paste(prediction.float().sigmoid(), reference, FRAME).clamp_(0, 1)
 
     def finish(self, frame: Tensor, reference: Tensor, example: Photograph) -> Extraction:
-        """Stretch a frame's probabilities (F, F) and its box (4,) to the photograph, clipping the box to it."""
+        """Stretch a frame's probabilities (F, F) and its box (4,) to the photograph.
+
+        The box is the object's: the context is taken off again, about the centre, and what leaves the photograph is
+        cut off.
+        """
         height, width = example.image.shape[:2]
         probability: Any = cv2.resize(
             frame.numpy(force=True).astype(np.float32, copy=False), (width, height), interpolation=cv2.INTER_LINEAR
         )
-        box = clip_boxes(reference.float(), FRAME, FRAME).numpy(force=True)
+        margin = (reference[2:] - reference[:2]).float() * ((1 - 1 / self.context) / 2)
+        box = clip_boxes(reference.float() + torch.cat([margin, -margin]), FRAME, FRAME).numpy(force=True)
         scale = np.array([width, height, width, height], dtype=np.float32) / np.float32(FRAME)
         return Extraction(probability, box * scale)
 

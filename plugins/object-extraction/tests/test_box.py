@@ -353,3 +353,13 @@ def test_real_masks_survive_fifty_by_fifty() -> None:
         found = bridge.finish(bridge.restore(perfect, base[:, None])[0, 0], base[0], photograph).probability >= 0.5
         scores.append((found & mask).sum() / (found | mask).sum())
     assert np.mean(scores) > 0.95
+
+
+def test_finish_takes_the_context_off_again() -> None:
+    bridge = make_bridge(context=1.25)
+    enlarged = bridge.base({"mask": mask_of((40, 60, 100, 160))})[0]
+    assert enlarged.tolist() == [32.5, 47.5, 107.5, 172.5]
+    photograph = Photograph("a", np.zeros((112, 448, 3), np.uint8), None)
+    extraction = bridge.finish(torch.zeros(224, 224), enlarged, photograph)
+    assert extraction.box is not None
+    assert np.allclose(extraction.box, [80, 30, 200, 80])
