@@ -112,7 +112,7 @@ class BoxBridge:
 
     def usable(self, reference: Tensor) -> Tensor:
         """Say of boxes (..., 4) whether the part in the frame is at least 8 units wide and high: (...,), bool."""
-        x1, y1, x2, y2 = clip_boxes(reference, FRAME, FRAME).unbind(-1)
+        x1, y1, x2, y2 = clip_boxes(reference, FRAME).unbind(-1)
         return torch.minimum(x2 - x1, y2 - y1) >= MINIMUM_SIDE - _ROUNDING
 
     def admit(self, reference: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ class BoxBridge:
         """
         if self.likelihood == "reference":
             return torch.ones_like(reference[..., 0]), torch.zeros_like(reference[..., 0])
-        x1, y1, x2, y2 = clip_boxes(reference, FRAME, FRAME).unbind(-1)
+        x1, y1, x2, y2 = clip_boxes(reference, FRAME).unbind(-1)
         area = (x2 - x1) * (y2 - y1)
         rows = torch.bmm(coverage(y1, y2, FRAME), mask.float())
         inside = (rows * coverage(x1, x2, FRAME)).sum(dim=-1)
@@ -173,7 +173,7 @@ class BoxBridge:
             frame.numpy(force=True).astype(np.float32, copy=False), (width, height), interpolation=cv2.INTER_LINEAR
         )
         margin = (reference[2:] - reference[:2]).float() * ((1 - 1 / self.context) / 2)
-        box = clip_boxes(reference.float() + torch.cat([margin, -margin]), FRAME, FRAME).numpy(force=True)
+        box = clip_boxes(reference.float() + torch.cat([margin, -margin]), FRAME).numpy(force=True)
         scale = np.array([width, height, width, height], dtype=np.float32) / np.float32(FRAME)
         return Extraction(probability, box * scale)
 

@@ -20,10 +20,9 @@ _CROPS_AT_ONCE = 32
 """On a CPU: so few that what the two stages hand over stays in its cache, and that their boxes lie close together."""
 
 
-def clip_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Return the parts of half-open boxes (..., 4) that lie in the frame; nothing is left of a box outside it."""
-    limit = boxes.new_tensor([width, height, width, height])
-    return torch.minimum(boxes.clamp(min=0), limit)
+def clip_boxes(boxes: Tensor, frame: int) -> Tensor:
+    """Return the parts of half-open boxes (..., 4) that lie in a square frame; nothing is left of a box outside it."""
+    return boxes.clamp(0, frame)
 
 
 def coverage(low: Tensor, high: Tensor, length: int) -> Tensor:
@@ -64,7 +63,7 @@ def crop(frames: Tensor, boxes: Tensor, size: int) -> Tensor:
     """
     b, c, side = frames.shape[:3]
     k = boxes.shape[1]
-    low, high = clip_boxes(boxes.float().nan_to_num(), side, side).view(b, k, 2, 2).unbind(2)
+    low, high = clip_boxes(boxes.float().nan_to_num(), side).view(b, k, 2, 2).unbind(2)
     start, end = _windows(low, (high - low) / size, size, side)
     crops = torch.empty((b, k, c, size, size), dtype=torch.float32, device=frames.device)
     for part in _parts(b, k, frames.device):
@@ -130,7 +129,7 @@ def paste(maps: Tensor, boxes: Tensor, frame: int) -> Tensor:
     """
     b, k = boxes.shape[:2]
     cells = maps.shape[-1]
-    low, high = clip_boxes(boxes.float(), frame, frame).view(b * k, 2, 2).unbind(1)
+    low, high = clip_boxes(boxes.float(), frame).view(b * k, 2, 2).unbind(1)
     step = cells / (high - low).clamp(min=1e-6)
     start, end = _windows(-low * step, step, frame, cells)
     matrix = coverage(start, end, cells).div_((end - start).clamp(min=1e-6)[..., None])

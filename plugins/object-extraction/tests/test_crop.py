@@ -103,10 +103,19 @@ def test_crop_mirrors_with_its_frame() -> None:
 def test_a_box_over_the_edge_is_clipped() -> None:
     frames = random_frames(1, 3, 60)
     over, clipped = torch.tensor([[[-20.0, 30, 30, 90]]]), torch.tensor([[[0.0, 30, 30, 60]]])
-    assert torch.equal(clip_boxes(over, 60, 60), clipped)
+    assert torch.equal(clip_boxes(over, 60), clipped)
     assert torch.equal(crop(frames, over, 9), crop(frames, clipped, 9))
     maps = torch.rand(1, 9, 9)
     assert torch.equal(paste(maps, over, 60), paste(maps, clipped, 60))
+
+
+def test_a_box_that_is_not_a_number_leaves_the_others_alone() -> None:
+    frames = random_frames(2, 3, 60)
+    boxes = torch.tensor([[[5.0, 6, 50, 40]], [[10.0, 20, 30, 58]]])
+    spoilt = torch.stack([boxes[0], torch.full_like(boxes[1], torch.nan)])
+    crops = crop(frames, spoilt, 9)
+    torch.testing.assert_close(crops[0], crop(frames, boxes, 9)[0], atol=1e-3, rtol=0)
+    assert bool(torch.isfinite(crops).all())
 
 
 def test_coverage_adds_up_to_the_length() -> None:
@@ -126,7 +135,7 @@ def test_paste_is_the_window_mean_inside_and_zero_outside(
     maps = torch.rand(1, cells, cells, generator=generator)
     box = torch.tensor([*corner, corner[0] + sides[0], corner[1] + sides[1]])
     pasted = paste(maps, box.view(1, 1, 4), frame)[0, 0].double().numpy()
-    x1, y1, x2, y2 = clip_boxes(box, frame, frame).tolist()
+    x1, y1, x2, y2 = clip_boxes(box, frame).tolist()
     inside_x, inside_y = ((np.arange(frame) + 0.5 >= a) & (np.arange(frame) + 0.5 < b) for a, b in ((x1, x2), (y1, y2)))
     expected = np.zeros((frame, frame))
     if inside_x.any() and inside_y.any():
