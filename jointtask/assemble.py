@@ -16,12 +16,12 @@ from jointtask.data import Dataset
 from jointtask.device import resolve_device
 from jointtask.errors import ConfigError, PluginError
 from jointtask.estep import EStep
-from jointtask.load import load_resolved
+from jointtask.load import load_trained
 from jointtask.locate import cache_folder
 from jointtask.metric import Metric
 from jointtask.pair import Pair
 from jointtask.predict import Predictor
-from jointtask.progress import Progress, SilentProgress
+from jointtask.progress import Progress
 from jointtask.proposal import ProposalTerm
 from jointtask.randomness import derive
 from jointtask.rundir import RunDirectory
@@ -175,16 +175,20 @@ def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tup
     return pair, context
 
 
-def assemble_predictor(directory: RunDirectory, registry: Registry, device: str | None = None) -> Predictor:
+def assemble_predictor(
+    directory: RunDirectory, registry: Registry, device: str | None, progress: Progress
+) -> Predictor:
     """Build what a run directory trained, on its own device or another."""
     directory.require()
-    runfile = load_resolved(directory.config, registry)
-    return trained(directory, runfile, registry, make_context(runfile.run, SilentProgress(), device))
+    runfile = load_trained(directory.config, registry)
+    return trained(directory, runfile, registry, make_context(runfile.run, progress, device))
 
 
 def trained(directory: RunDirectory, runfile: RunFile, registry: Registry, context: Context) -> Predictor:
     """Build the pair of a run directory with its trained weights; pretrained files are not needed again."""
     weights = directory.read_model()
+    if not directory.model.exists():
+        context.progress.say(f"warning: {directory.path} is not finished; what its last checkpoint holds is used")
     pair, _ = assemble_pair(without_pretraining(runfile), registry, context)
     for role, module in pair.modules.items():
         prefix = f"{role}."

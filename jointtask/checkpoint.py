@@ -77,20 +77,20 @@ def latest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     RunError
         If there are checkpoints, and all are damaged.
     """
-    notes: list[str] = []
+    damage: list[str] = []
     files = _numbered(folder)
     for _, path in reversed(files):
         try:
-            return _read(path), notes
+            return _read(path), [f"{line}; the checkpoint before it is used" for line in damage]
         except (SafetensorError, ValueError, KeyError, OSError) as error:
-            notes.append(f"{path}: damaged ({error}); the checkpoint before it is used")
+            damage.append(f"{path}: damaged ({error})")
     if files:
         raise RunError(
             f"{folder}: every checkpoint is damaged",
-            cause=notes[0],
+            cause=damage[0],
             remedy="run with --fresh to start again; the damaged files are then removed",
         )
-    return None, notes
+    return None, []
 
 
 def _read(path: Path) -> Checkpoint:

@@ -294,9 +294,15 @@ def _registry(files: Sequence[str] | None, *, warn: bool = False) -> Registry:
     from jointtask.registry import load_registry
 
     registry = load_registry(files or ())
-    if warn:
-        for failure in registry.failures:
-            typer.echo(f"warning: not used: {failure.source}: {failure.reason}", err=True)
+    if not warn:
+        return registry
+    # A plugin that is installed may fail and harm nothing; one that was named on the command line is a demand.
+    named = {os.path.basename(file) for file in files or ()}  # noqa: PTH119  # without pathlib, help is quicker
+    for failure in registry.plugins.failures:
+        if failure.source.plugin in named or failure.source.distribution in named:
+            raise PluginError(f"the plugin {failure.source} cannot be used", cause=failure.reason)
+    for failure in registry.failures:
+        typer.echo(f"warning: not used: {failure.source}: {failure.reason}", err=True)
     return registry
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -73,7 +73,14 @@ class Sampled(NamedTuple):
 
 
 def sample_batch(
-    pair: Pair, how: EStep, round: int, ids: Sequence[str], batch: Batch, history: History, centre: Tensor
+    pair: Pair,
+    how: EStep,
+    round: int,
+    ids: Sequence[str],
+    batch: Batch,
+    history: History,
+    centre: Tensor,
+    pause: Callable[[], None] = lambda: None,
 ) -> Sampled:
     """Sample the adjustment of B examples.
 
@@ -93,6 +100,8 @@ def sample_batch(
         Their previous optima.
     centre : Tensor, (B, D)
         What is adjusted.
+    pause : callable, optional
+        Called between downstream batches; what it raises comes through.
 
     Returns
     -------
@@ -108,9 +117,8 @@ def sample_batch(
     grid = pair.bridge.grid
     reference = pair.bridge.reference(centre, grid.states.to(centre))
     usable = pair.bridge.usable(reference)
-    target = NetworkTarget(
-        pair, ids, batch, reference, usable, log_proposal(how.terms, batch, reference, usable, history)
-    )
+    log_q = log_proposal(how.terms, batch, reference, usable, history)
+    target = NetworkTarget(pair, ids, batch, reference, usable, log_q, pause)
     draws = how.sampler(target, Streams(how.seed, round, ids, "sample"))
     check_draws(draws, len(ids), len(grid), how.name)
 

@@ -123,12 +123,13 @@ def evaluate_run(
         If there is no such run or predictor, or nothing to score it on.
     """
     from jointtask.assemble import make_context, score_metrics, trained
-    from jointtask.load import load_evaluation, load_resolved
+    from jointtask.load import load_evaluation, load_trained
     from jointtask.rundir import RunDirectory
 
     directory = RunDirectory(Path(run))
-    if directory.exists:
-        runfile = load_resolved(directory.config, registry, overrides)
+    if directory.path.is_dir():
+        directory.require()
+        runfile = load_trained(directory.config, registry, overrides)
         if runfile.data.test is None:
             raise ConfigError(
                 f"{run} has no test data", remedy="name some: --set data.test.name=... and the data set's own keys"

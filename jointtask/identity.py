@@ -13,7 +13,7 @@ import torch
 from jointtask.assemble import Assembly
 from jointtask.device import device_name
 from jointtask.errors import ConfigError
-from jointtask.load import dump
+from jointtask.load import dump, parse
 from jointtask.rundir import RunDirectory
 
 __all__ = ["require_same_run", "versions_of"]
@@ -50,7 +50,7 @@ def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
     ConfigError
         Listing every difference.
     """
-    old = _flat(tomllib.loads(directory.config.read_text()))
+    old = _flat(parse(directory.config))
     new = _flat(tomllib.loads(dump(work.runfile)))
     before, now = directory.read_versions(), versions_of(work)
     lines = _differences(

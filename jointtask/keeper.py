@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from types import FrameType, TracebackType
@@ -59,6 +60,21 @@ class Keeper:
         self._directory.save_checkpoint(self._state.checkpoint())
         self._last = time.monotonic()
 
+    def stop_if_asked(self) -> None:
+        """Stop if asked to; may be called inside a batch, which is then done again.
+
+        Raises
+        ------
+        StoppedError
+            If a signal came; everything up to the batch before is saved.
+        """
+        if self._signal is not None:
+            self.save()
+            raise StoppedError(
+                f"stopped by {signal.Signals(self._signal).name}; everything is saved in {self._directory.path}",
+                remedy="run the same command again to go on from here",
+            )
+
     def tick(self) -> None:
         """Save if it is time to, and stop if asked to; called between batches.
 
@@ -67,12 +83,7 @@ class Keeper:
         StoppedError
             If a signal came.
         """
-        if self._signal is not None:
-            self.save()
-            raise StoppedError(
-                f"stopped by {signal.Signals(self._signal).name}; everything is saved in {self._directory.path}",
-                remedy="run the same command again to go on from here",
-            )
+        self.stop_if_asked()
         if time.monotonic() - self._last >= self._every:
             self.save()
 
@@ -80,3 +91,5 @@ class Keeper:
         if self._signal is not None:
             raise KeyboardInterrupt
         self._signal = number
+        # Not print: a signal may come in the middle of one.
+        os.write(2, b"\nstopping after this batch, to save; a second signal stops at once\n")

@@ -17,7 +17,7 @@ from jointtask.override import override
 from jointtask.registry import Registry
 from jointtask.structure import structure
 
-__all__ = ["dump", "load", "load_evaluation", "load_resolved", "parse"]
+__all__ = ["dump", "load", "load_evaluation", "load_resolved", "load_trained", "parse"]
 
 
 def load(
@@ -57,6 +57,16 @@ def load(
 def load_resolved(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> RunFile:
     """Read the resolved run file of a run directory; the same as `load`, and nobody is told what was dropped."""
     return load(path, overrides, registry)
+
+
+def load_trained(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> RunFile:
+    """Read the resolved run file of a run directory for use: what only training needs is left out.
+
+    A run whose sampler or proposal terms came with ``--plugin`` predicts without it.
+    """
+    data, _ = override(parse(path), overrides)
+    em = {key: value for key, value in data.get("em", {}).items() if key != "draws"}
+    return structure({**data, "sampler": {"name": "none"}, "proposal": [], "em": em}, registry, str(path), RunFile)
 
 
 def load_evaluation(overrides: Sequence[str], registry: Registry) -> EvaluationFile:

@@ -14,6 +14,7 @@ from jointtask.randomness import Streams
 from jointtask.task import Batch
 
 if TYPE_CHECKING:
+    from jointtask.progress import Progress
     from jointtask.registry import Registry
 
 __all__ = ["FramePrediction", "Predictor", "load_predictor"]
@@ -97,7 +98,9 @@ class Predictor:
         return [finish(frame, reference, example) for frame, reference, example in rows]
 
 
-def load_predictor(directory: Path, registry: Registry, *, device: str | None = None) -> Predictor:
+def load_predictor(
+    directory: Path, registry: Registry, *, device: str | None = None, progress: Progress | None = None
+) -> Predictor:
     """Load what a run trained.
 
     Parameters
@@ -108,6 +111,8 @@ def load_predictor(directory: Path, registry: Registry, *, device: str | None = 
         Where its components are found.
     device : str, optional
         As `run.device`; by default the run file's.
+    progress : Progress, optional
+        Is told if the run is not finished.
 
     Raises
     ------
@@ -115,6 +120,7 @@ def load_predictor(directory: Path, registry: Registry, *, device: str | None = 
         If it is no run directory, or holds no trained weights yet.
     """
     from jointtask.assemble import assemble_predictor
+    from jointtask.progress import SilentProgress
     from jointtask.rundir import RunDirectory
 
-    return assemble_predictor(RunDirectory(directory), registry, device)
+    return assemble_predictor(RunDirectory(directory), registry, device, progress or SilentProgress())

@@ -59,16 +59,23 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
     UserError
         If the run file, the data, the directory or the training does not allow it.
     """
-    work = assemble(runfile, registry, progress)
     directory = RunDirectory(Path(runfile.run.output) / runfile.run.name)
+    with directory.held():
+        return _run(directory, assemble(runfile, registry, progress), fresh)
+
+
+def _run(directory: RunDirectory, work: Assembly, fresh: bool) -> RunRecord:
+    progress, registry = work.context.progress, work.registry
     state = new_state(work)
     notes = open_directory(directory, work, state, fresh)
-    for line in [f"device: {versions_of(work)['device']}", *notes]:
-        progress.say(line)
-    record = describe(directory, work, state)
     if finished := finished_record(directory, work, state):
         progress.say(f"{directory.path}: this run is finished; --fresh starts it again, a larger em.rounds extends it")
         return finished
+    for line in [f"device: {versions_of(work)['device']}", *notes]:
+        progress.say(line)
+    (directory.path / "checkpoints").mkdir(exist_ok=True)
+    directory.write_identity(dump(work.runfile), versions_of(work))
+    record = describe(directory, work, state)
 
     def observe(hook: str, **arguments: Any) -> None:
         for line in registry.notify(hook, **arguments):
@@ -81,8 +88,8 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
 
     observe("jointtask_run_started", record=record)
     try:
-        examples = Examples(work.train, work.how.terms, runfile, work.context)
-        with Keeper(directory, state, runfile.run.checkpoint_seconds) as keeper:
+        examples = Examples(work.train, work.how.terms, work.runfile, work.context)
+        with Keeper(directory, state, work.runfile.run.checkpoint_seconds) as keeper:
             train(work, examples, state, keeper, round_finished)
         record = finish(directory, work, state, examples)
     except BaseException as error:
@@ -108,7 +115,7 @@ def new_state(work: Assembly) -> State:
 
 
 def open_directory(directory: RunDirectory, work: Assembly, state: State, fresh: bool) -> list[str]:
-    """Make the run directory, or take up what is in it; return what the user should know."""
+    """Take up what is in the run directory; return what the user should know."""
     notes: list[str] = []
     if fresh:
         directory.clear()
@@ -122,10 +129,10 @@ def open_directory(directory: RunDirectory, work: Assembly, state: State, fresh:
     elif directory.path.is_dir() and any(directory.path.iterdir()):
         raise ConfigError(
             f"{directory.path} is not empty and holds no run",
-            remedy="give this run another name (--set run.name=...) or another folder (--output)",
+            cause="it has checkpoints, but no config.toml" if (directory.path / "checkpoints").exists() else "",
+            remedy="give this run another name (--set run.name=...) or another folder (--output);"
+            " --fresh starts it there, beside what is no run's",
         )
-    (directory.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-    directory.write_identity(dump(work.runfile), versions_of(work))
     return notes
 
 
@@ -202,5 +209,8 @@ def finished_record(directory: RunDirectory, work: Assembly, state: State) -> Ru
     report = directory.path / "report.json"
     if state.round <= work.runfile.em.rounds or not report.exists() or not directory.model.exists():
         return None
-    record = read_report(directory.path)
+    try:
+        record = read_report(directory.path)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, cattrs.BaseValidationError):
+        return None  # it is made again
     return record if record.finished and len(record.rounds) == state.round else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,30 @@ class RunDirectory:
     def exists(self) -> bool:
         """Whether a run has been here."""
         return self.config.exists()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the directory and hold it, so that no other process runs in it at the same time.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot be made, or another process holds it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.path} cannot be made or opened",
+                cause=error.strerror or str(error),
+                remedy="name another folder with --output, or change its permissions",
+            ) from error
+        try:
+            _lock(handle, self.path)
+            yield
+        finally:
+            os.close(handle)
 
     def require(self) -> None:
         """Raise a `ConfigError` if no run has been here."""
@@ -117,3 +143,18 @@ class RunDirectory:
         return {
             name.removeprefix(prefix): tensor for name, tensor in checkpoint.tensors.items() if name.startswith(prefix)
         }
+
+
+def _lock(handle: int, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ConfigError(
+            f"another process is running in {path}",
+            cause="two runs in one directory would overwrite each other's checkpoints",
+            remedy="wait for it, or give this run another name (--set run.name=...)",
+        ) from error

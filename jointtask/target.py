@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -61,6 +61,8 @@ class NetworkTarget:
         Which of them the downstream task can be solved in.
     log_proposal : Tensor, (B, N), float64
         Normalised log q.
+    pause : callable, optional
+        Called before each downstream batch; what it raises comes through.
 
     Attributes
     ----------
@@ -69,13 +71,21 @@ class NetworkTarget:
     """
 
     def __init__(
-        self, pair: Pair, ids: Sequence[str], batch: Batch, reference: Tensor, usable: Tensor, log_proposal: Tensor
+        self,
+        pair: Pair,
+        ids: Sequence[str],
+        batch: Batch,
+        reference: Tensor,
+        usable: Tensor,
+        log_proposal: Tensor,
+        pause: Callable[[], None] = lambda: None,
     ) -> None:
         self.grid = pair.bridge.grid
         self.log_proposal = log_proposal
         self.start = torch.full((len(log_proposal),), self.grid.start)
         self._pair = pair
         self._ids = ids
+        self._pause = pause
         self._batch = batch
         self._reference = reference
         with torch.inference_mode():
@@ -112,6 +122,7 @@ class NetworkTarget:
         size = self._pair.downstream_batch
         with torch.inference_mode():
             for chunk in zip(torch.split(example, size), torch.split(state, size), strict=True):
+                self._pause()
                 self.downstream[chunk] = energy = self._downstream_energy(*chunk)
                 require_finite(energy, [self._ids[row] for row in chunk[0]], "the downstream energy")
 

@@ -71,7 +71,8 @@ def expect(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> 
                 index = torch.tensor(rows)
                 centre = pair.bridge.base(batch)
                 history = state.latents.history(index, centre)
-                sampled = sample_batch(pair, work.how, state.round, examples.ids(rows), batch, history, centre)
+                ids = examples.ids(rows)
+                sampled = sample_batch(pair, work.how, state.round, ids, batch, history, centre, keeper.stop_if_asked)
                 state.latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
                 state.keep(index, {**sampled.columns, "state": sampled.state}, total)
             state.offset = rows.stop

@@ -115,15 +115,31 @@ def test_faults_of_the_run_file(call: Call, run_file: str, light_plugin: Path) -
 
 
 def test_a_broken_plugin_is_a_warning_unless_it_is_needed(
+    call: Call, engine: dict[str, Any], run_file: str, light_plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class EntryPoint:
+        name, value, dist = "crashy", "crashy.plugin", None
+
+        def load(self) -> Any:
+            raise ImportError("no cv2")
+
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
+    code, _, err = call("run", run_file, "--plugin", str(light_plugin))
+    assert code == 0
+    assert "warning: not used: crashy" in err
+    code, _, err = call("run", run_file)
+    assert code == 2
+    assert "no bridge is called 'plank'" in err
+    assert "ImportError: no cv2" in err
+
+
+def test_a_broken_plugin_that_was_named_is_an_error(
     call: Call, engine: dict[str, Any], run_file: str, light_plugin: Path, plugin_file: PluginFile
 ) -> None:
     broken = plugin_file("import no_such_module\n")
     code, _, err = call("run", run_file, "--plugin", str(light_plugin), "--plugin", broken)
-    assert code == 0
-    assert "warning: not used: odd.py" in err
-    code, _, err = call("run", run_file, "--plugin", broken)
     assert code == 2
-    assert "no bridge is called 'plank'" in err
+    assert "the plugin odd.py" in err
     assert "No module named 'no_such_module'" in err
 
 

@@ -25,6 +25,7 @@ from jointtask.progress import SilentProgress
 from jointtask.record import RunRecord
 from jointtask.registry import Registry, load_registry
 from jointtask.run import run
+from jointtask.rundir import RunDirectory
 
 TOY = Path(__file__).with_name("toy.py")
 
@@ -329,6 +330,88 @@ def test_an_output_folder_that_cannot_be_written_is_named(
         mkdir(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(PermissionError) as caught:
+    with pytest.raises(ConfigError, match="toy cannot be made or opened") as caught:
         start(tmp_path, registry)
-    assert str(caught.value.filename).startswith(str(tmp_path / "runs"))
+    assert caught.value.cause == "Permission denied"
+
+
+def test_two_processes_do_not_run_in_one_directory(tmp_path: Path, registry: Registry) -> None:
+    directory = RunDirectory(tmp_path / "runs" / "toy")
+    with directory.held(), pytest.raises(ConfigError, match="another process is running in"):
+        start(tmp_path, registry)
+    assert not directory.exists
+
+
+def test_an_output_that_is_a_file_is_refused_before_any_work(tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / "runs").write_text("not a folder")
+    with pytest.raises(ConfigError, match="cannot be made or opened") as caught:
+        start(tmp_path, registry)
+    assert "--output" in caught.value.remedy
+
+
+def test_a_call_that_does_nothing_changes_nothing(tmp_path: Path, registry: Registry) -> None:
+    start(tmp_path, registry, "em.rounds=1")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "runs" / "toy").iterdir() if path.is_file()}
+    start(tmp_path, registry, "em.rounds=1", "run.workers=2")
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "runs" / "toy").iterdir() if path.is_file()}
+
+
+def test_a_damaged_report_is_made_again(tmp_path: Path, registry: Registry) -> None:
+    record = start(tmp_path, registry, "em.rounds=1")
+    report = tmp_path / "runs" / "toy" / "report.json"
+    report.write_text("{")
+    again = start(tmp_path, registry, "em.rounds=1")
+    assert again.scores[0].values == record.scores[0].values
+    assert report.read_text().endswith("}\n")
+
+
+def test_a_damaged_config_is_an_error_with_a_place(tmp_path: Path, registry: Registry) -> None:
+    start(tmp_path, registry, "em.rounds=1")
+    (tmp_path / "runs" / "toy" / "config.toml").write_text("[[[")
+    with pytest.raises(ConfigError, match="not valid TOML at line 1"):
+        start(tmp_path, registry, "em.rounds=1")
+
+
+def test_an_e_step_stops_between_downstream_batches(
+    finished: tuple[Path, RunRecord], tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause = Keeper.stop_if_asked
+    left = [25]
+
+    def stop_soon(keeper: Keeper) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        pause(keeper)
+
+    overrides = ["em.downstream_batch=10"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "stop_if_asked", stop_soon)
+        with pytest.raises(StoppedError, match="stopped by SIGINT"):
+            start(tmp_path, registry, *overrides)
+    start(tmp_path, registry, *overrides)
+    start(tmp_path, registry, *overrides, "run.name=whole")
+    for name in ("model.safetensors", "history.jsonl"):
+        stopped = (tmp_path / "runs" / "toy" / name).read_bytes()
+        assert stopped == (tmp_path / "runs" / "whole" / name).read_bytes()
+
+
+def test_a_run_with_a_plugins_sampler_predicts_without_the_plugin(tmp_path: Path, registry: Registry) -> None:
+    start(tmp_path, registry, "em.rounds=1")
+    config = tmp_path / "runs" / "toy" / "config.toml"
+    text = config.read_text().replace('name = "metropolis-hastings"', 'name = "not-installed"')
+    config.write_text(text)
+    assert load_predictor(tmp_path / "runs" / "toy", registry).draws == 1
+
+
+def test_what_an_unfinished_run_holds_is_used_with_a_warning(tmp_path: Path, registry: Registry) -> None:
+    start(tmp_path, registry, "em.rounds=1")
+    (tmp_path / "runs" / "toy" / "model.safetensors").unlink()
+    said: list[str] = []
+
+    class Listening(SilentProgress):
+        def say(self, line: str) -> None:
+            said.append(line)
+
+    load_predictor(tmp_path / "runs" / "toy", registry, progress=Listening())
+    assert any("is not finished" in line for line in said)

@@ -62,7 +62,7 @@ def _load(model: str, registry: Registry, device: Any, progress: Progress) -> Pr
     from jointtask.assemble import make_context
 
     if Path(model).is_dir():
-        return _load_run(Path(model), registry, device)
+        return _load_run(Path(model), registry, device, progress)
     try:
         component = registry.find("predictor", model)
     except ConfigError as error:
@@ -73,13 +73,13 @@ def _load(model: str, registry: Registry, device: Any, progress: Progress) -> Pr
     return predict
 
 
-def _load_run(directory: Path, registry: Registry, device: str) -> Predict:
+def _load_run(directory: Path, registry: Registry, device: str, progress: Progress) -> Predict:
     import torch
 
     from jointtask.predict import load_predictor
     from jointtask_object_extraction.box import BoxBridge
 
-    predictor = load_predictor(directory, registry, device=device)
+    predictor = load_predictor(directory, registry, device=device, progress=progress)
     if not isinstance(predictor.pair.bridge, BoxBridge):
         raise ConfigError(f"{directory} does not extract objects", cause="it is a run with another bridge than boxes")
 

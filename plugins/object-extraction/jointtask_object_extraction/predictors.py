@@ -71,7 +71,7 @@ def mean_mask(settings: NoSettings, context: Context) -> Predictor:
         raise ConfigError(
             "mean-mask: no training data",
             cause="this predictor is the mean of the training masks",
-            remedy="name a data set in [data.train]",
+            remedy="name it in evaluate.predictors of a run file, which has training data",
         )
     train = context.train
     with context.progress.phase("mean mask", 2 * len(train)) as bar:

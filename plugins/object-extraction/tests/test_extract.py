@@ -439,7 +439,7 @@ def test_command_gives_a_run_its_frames(
         seen.extend((batch["image"], example.image.shape) for example in examples)
         return [red_object(example) for example in examples]
 
-    def load(directory: Path, registry: object, *, device: str) -> object:
+    def load(directory: Path, registry: object, *, device: str, progress: object) -> object:
         assert (directory, device) == (run_directory, "cpu")
         return SimpleNamespace(pair=SimpleNamespace(bridge=bridge), predict=predict)
 
