@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Line", "adjustment", "chart"]
 
 _SIZE, _SMALL = (3.3, 2.1), (2.6, 1.7)  # inches
+_LEAST_SPAN = 0.02  # of an axis, as a share of its values: noise should not look like a fall
 
 # Drawn in these colours, then replaced by the page's variables: a figure follows light and dark mode.
 _INK, _RULE = "#101112", "#d0d1d2"
@@ -114,6 +115,9 @@ def chart(rounds: Sequence[int], lines: Sequence[Line], title: str, *, small: bo
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
         axes.ticklabel_format(axis="y", useOffset=False, scilimits=(-3, 5))
         axes.margins(y=0.12)
+        low, high = axes.get_ylim()
+        short = max(0.0, _LEAST_SPAN * max(abs(low), abs(high)) - (high - low)) / 2
+        axes.set_ylim(low - short, high + short)
         axes.set_xlim(min(rounds) - 0.4, max(rounds) + 0.4)
         axes.set_xlabel("round")
 

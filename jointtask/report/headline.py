@@ -50,7 +50,7 @@ def headline(record: RunRecord, tables: Sequence[ScoreTable]) -> Headline:
     ]
     parts.append(("rounds", str(done)))
     if record.timing:
-        parts.append(("time", text.duration(math.fsum(float(entry["seconds"]) for entry in record.timing))))
+        parts.append(("training time", text.duration(math.fsum(float(entry["seconds"]) for entry in record.timing))))
     if tables and tables[0].columns:
         return Headline(state, parts, tables[0].columns[0], f"on {tables[0].data}", _bars(tables[0]))
     return _validation_headline(record, state, parts)
