@@ -18,7 +18,7 @@ __all__ = ["LatentGrid"]
 class LatentGrid:
     """A finite grid of adjustments, the product of one list of levels per coordinate.
 
-    The paper's grid is ``LatentGrid.product([[-10, -5, 0, 5, 10]] * 4)``: 625 adjustments of the four sides of a box
+    The paper's grid is ``LatentGrid.product([[-10, -5, 0, 5, 10]] * 4)``: 625 adjustments of four coordinates
     (Wang et al., NIPS 2014, section 3).
 
     Attributes

@@ -100,8 +100,8 @@ def _sampler(number: int, seen: SamplerRecord, config: Mapping[str, Any]) -> lis
     if seen.oracle is not None and seen.oracle.regret > REGRET * max(seen.gain + seen.oracle.regret, 0.0) > 0:
         found.append(
             f"The sampler's estimates of round {number} stay {text.number(seen.oracle.regret)} above the exhaustive "
-            f"optimum (mean of {seen.oracle.examples} examples, em.oracle_examples), where the gain is {text.number(seen.gain)}: raise sampler.moves or set "
-            "sampler.name = 'exhaustive'."
+            f"optimum (mean of {seen.oracle.examples} examples, em.oracle_examples), where the gain is "
+            f"{text.number(seen.gain)}: raise sampler.moves or set sampler.name = 'exhaustive'."
         )
     return found
 
