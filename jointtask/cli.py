@@ -166,6 +166,8 @@ def run(
     record = run_file(runfile, registry, fresh=fresh, progress=progress)
     for line in score_lines(record.scores, record.definitions):
         typer.echo(line)
+    if not record.scores:
+        typer.echo("nothing was scored: the run file names no metrics, or neither [data.test] nor [data.validation]")
     for warning in warnings(record):
         typer.echo(f"warning: {warning}")
     typer.echo(f"report: {os.path.join(record.directory, 'report.html')}")  # noqa: PTH118

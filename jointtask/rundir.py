@@ -16,6 +16,7 @@ from torch import Tensor
 from jointtask.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from jointtask.errors import ConfigError
 from jointtask.files import write_atomic
+from jointtask.report.plain import plain
 from jointtask.tensorfile import save_tensors
 
 __all__ = ["RunDirectory"]
@@ -100,8 +101,8 @@ class RunDirectory:
         return versions
 
     def write_lines(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write `history.jsonl` or `timing.jsonl`, one object a line."""
-        write_atomic(self.path / name, "".join(json.dumps(record) + "\n" for record in records))
+        """Write `history.jsonl` or `timing.jsonl`, one object a line; what is not a finite number is null."""
+        write_atomic(self.path / name, "".join(json.dumps(plain(record), allow_nan=False) + "\n" for record in records))
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint."""

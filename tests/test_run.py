@@ -415,3 +415,10 @@ def test_what_an_unfinished_run_holds_is_used_with_a_warning(tmp_path: Path, reg
 
     load_predictor(tmp_path / "runs" / "toy", registry, progress=Listening())
     assert any("is not finished" in line for line in said)
+
+
+def test_history_is_strict_json(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write_lines("history.jsonl", [{"round": 0, "validation": {"accuracy": float("nan"), "other": 0.1}}])
+    line = (tmp_path / "history.jsonl").read_text()
+    assert line == '{"round": 0, "validation": {"accuracy": null, "other": 0.1}}\n'
