@@ -14,7 +14,7 @@ from jointtask.component import Context, SamplerComponent
 from jointtask.config import RunFile, RunTable, Table
 from jointtask.data import Dataset
 from jointtask.device import resolve_device
-from jointtask.errors import ConfigError, PluginError
+from jointtask.errors import ConfigError, DataError, PluginError
 from jointtask.estep import EStep
 from jointtask.load import load_trained
 from jointtask.locate import cache_folder
@@ -99,10 +99,22 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress) -> Assemb
     """
     context = make_context(runfile.run, progress)
 
-    def data(table: Table | None) -> Dataset | None:
-        return None if table is None else registry.find("dataset", table.name).build(table.settings, context)
+    def data(split: str, table: Table | None) -> Dataset | None:
+        if table is None:
+            return None
+        try:
+            built: Dataset = registry.find("dataset", table.name).build(table.settings, context)
+        except DataError as error:
+            error.message = f"[data.{split}] {error.message}"
+            raise
+        return built
 
-    train, validation, test = data(runfile.data.train), data(runfile.data.validation), data(runfile.data.test)
+    tables = runfile.data
+    train, validation, test = (
+        data("train", tables.train),
+        data("validation", tables.validation),
+        data("test", tables.test),
+    )
     assert train is not None  # the run file cannot leave it out
     for line in shared_examples({"train": train, "validation": validation, "test": test}):
         progress.say(line)

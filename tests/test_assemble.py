@@ -10,7 +10,7 @@ from toy import BumpData, Bumps, run_file
 
 from jointtask.assemble import assemble, shared_examples
 from jointtask.device import device_name, resolve_device
-from jointtask.errors import ConfigError, PluginError
+from jointtask.errors import ConfigError, DataError, PluginError
 from jointtask.load import load
 from jointtask.progress import SilentProgress
 from jointtask.registry import Registry, load_registry
@@ -78,3 +78,15 @@ def test_a_data_set_without_what_the_bridge_needs_is_named(
     file.write_text(run_file(str(tmp_path)))
     with pytest.raises(PluginError, match="'toy-bumps' gives no label, which the bridge 'toy-interval' needs"):
         assemble(load(file, [], registry), registry, SilentProgress())
+
+
+def test_a_fault_in_data_names_its_table(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Bumps, settings: BumpData) -> None:
+        raise DataError("no bumps in it")
+
+    monkeypatch.setattr(registry.find("dataset", "toy-bumps").build.__globals__["Bumps"], "__init__", refuse)
+    file = tmp_path / "run.toml"
+    file.write_text(run_file(str(tmp_path)))
+    with pytest.raises(DataError) as caught:
+        assemble(load(file, [], registry), registry, SilentProgress())
+    assert str(caught.value) == "[data.train] no bumps in it"
