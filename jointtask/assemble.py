@@ -19,6 +19,7 @@ from jointtask.estep import EStep
 from jointtask.load import load_trained
 from jointtask.locate import cache_folder
 from jointtask.metric import Metric
+from jointtask.optimizer import TaskOptimizer, make_optimizer
 from jointtask.pair import Pair
 from jointtask.predict import Predictor
 from jointtask.progress import Progress
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Assembly",
     "assemble",
+    "assemble_optimizers",
     "assemble_pair",
     "assemble_predictor",
     "chosen",
+    "find_predictor",
     "make_context",
     "score_metrics",
     "trained",
@@ -75,6 +78,12 @@ class Assembly:
     how: EStep
     metrics: Mapping[str, Metric]
     predictors: Mapping[str, Any]
+
+    @property
+    def data(self) -> dict[str, Dataset]:
+        """The data sets that the run file names, by table."""
+        sets = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: data for name, data in sets.items() if data is not None}
 
 
 def make_context(table: RunTable, progress: Progress, device: str | None = None) -> Context:
@@ -233,6 +242,30 @@ def score_metrics(names: Sequence[str], registry: Registry, context: Context) ->
     return {name: _build_default(registry, "metric", name, context) for name in names}
 
 
+def find_predictor(name: str, registry: Registry) -> Any:
+    """Return a predictor's component, where a run directory could have stood.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    try:
+        return registry.find("predictor", name)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{name} is neither a run directory nor a predictor", cause=error.message, remedy=error.remedy
+        ) from error
+
+
+def assemble_optimizers(pair: Pair, runfile: RunFile, epochs: int, steps: int) -> dict[str, TaskOptimizer]:
+    """Make the optimizer of each network, by role, for a run of `epochs` epochs of `steps` steps."""
+    tables = {"upstream": runfile.upstream, "downstream": runfile.downstream}
+    return {
+        role: make_optimizer(module, tables[role].optimizer, epochs, steps) for role, module in pair.modules.items()
+    }
+
+
 def chosen(ids: Sequence[str], count: int) -> list[str]:
     """Choose examples by a hash of their ids: the same in every run over the same data."""
     return sorted(ids, key=lambda name: derive("chosen", name))[:count]
@@ -244,7 +277,8 @@ def _build_default(registry: Registry, kind: str, name: str, context: Context) -
 
 
 def _require_keys(runfile: RunFile, registry: Registry, pair: Pair, train: Dataset) -> None:
-    missing = [key for key in pair.bridge.keys if key not in train.batch([0])]
+    first = train.batch([0])
+    missing = [key for key in pair.bridge.keys if key not in first]
     if missing:
         raise PluginError(
             f"the data set '{runfile.data.train.name}' gives no {', '.join(missing)},"

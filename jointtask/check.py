@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import torch
 
-from jointtask.assemble import Assembly, assemble
+from jointtask.assemble import Assembly, assemble, assemble_optimizers
 from jointtask.component import SamplerComponent
 from jointtask.config import Optimizer, RunFile
 from jointtask.device import device_name
@@ -18,7 +18,6 @@ from jointtask.estep import sample_batch
 from jointtask.examples import Examples
 from jointtask.latents import Latents
 from jointtask.mstep import train_batch
-from jointtask.optimizer import make_optimizer
 from jointtask.predict import Predictor
 from jointtask.progress import Progress
 
@@ -59,10 +58,9 @@ def check(runfile: RunFile, registry: Registry, progress: Progress) -> Sequence[
 
 def _found(work: Assembly) -> Iterator[str]:
     yield f"device: {device_name(work.context.device)}"
-    for name, data in (("train", work.train), ("validation", work.validation), ("test", work.test)):
-        if data is not None:
-            yield f"{name}: {len(data)} examples"
-            yield from (f"  {note}" for note in data.notes)
+    for name, data in work.data.items():
+        yield f"{name}: {len(data)} examples"
+        yield from (f"  {note}" for note in data.notes)
     for role, module in work.pair.modules.items():
         parameters = list(module.parameters())
         total = sum(parameter.numel() for parameter in parameters)
@@ -102,8 +100,7 @@ def _learn(work: Assembly, examples: Examples, rows: Sequence[int]) -> None:
     """Take one training step of copies of the networks."""
     upstream, downstream = copy.deepcopy(work.pair.upstream), copy.deepcopy(work.pair.downstream)
     pair = attrs.evolve(work.pair, upstream=upstream, downstream=downstream)
-    tables = {"upstream": work.runfile.upstream, "downstream": work.runfile.downstream}
-    optimizers = {role: make_optimizer(module, tables[role].optimizer, 1, 1) for role, module in pair.modules.items()}
+    optimizers = assemble_optimizers(pair, work.runfile, 1, 1)
     batch = examples.batch(rows)
     pair.train(True)
     train_batch(pair, optimizers, examples.ids(rows), batch, pair.bridge.base(batch)[:, None], seed=0, epoch=0)
@@ -144,8 +141,6 @@ def unread_settings(runfile: RunFile, registry: Registry) -> list[str]:
         lines += [f"{role}.optimizer.{key}: {why}" for key, why in _unread_by_optimizer(task.optimizer)]
     if runfile.evaluate.each_round and runfile.data.validation is None:
         lines.append("evaluate.each_round: there is no [data.validation]")
-    if runfile.em.rounds == 0:
-        lines.append("sampler: em.rounds is 0, so there is no E-step")
     return lines
 
 

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Predict", "evaluate_run", "one_by_one", "score", "through"]
 
-Predict = Callable[[Dataset, Sequence[int]], Sequence[Any]]
-"""Predicts some examples of a data set, by position, at their own sizes."""
+Predict = Callable[[Dataset, Sequence[int], Sequence[Any]], Sequence[Any]]
+"""Predicts some examples of a data set, given by position and at their own sizes."""
 
 
 def through(predictor: Predictor) -> Predict:
     """Predict with a trained pair, a batch at a time."""
 
-    def predict(dataset: Dataset, index: Sequence[int]) -> Sequence[Any]:
-        return predictor.predict(dataset.batch(index), [dataset.example(i) for i in index])
+    def predict(dataset: Dataset, index: Sequence[int], examples: Sequence[Any]) -> Sequence[Any]:
+        return predictor.predict(dataset.batch(index), examples)
 
     return predict
 
@@ -36,8 +36,8 @@ def through(predictor: Predictor) -> Predict:
 def one_by_one(function: Callable[[Any], Any]) -> Predict:
     """Predict with a function of one example."""
 
-    def predict(dataset: Dataset, index: Sequence[int]) -> Sequence[Any]:
-        return [function(dataset.example(i)) for i in index]
+    def predict(dataset: Dataset, index: Sequence[int], examples: Sequence[Any]) -> Sequence[Any]:
+        return [function(example) for example in examples]
 
     return predict
 
@@ -73,8 +73,8 @@ def score(
     with progress.phase(f"scoring {predictor} on {data}", len(dataset)) as bar:
         for start in range(0, len(dataset), batch_size):
             index = range(start, min(start + batch_size, len(dataset)))
-            for i, prediction in zip(index, predict(dataset, index), strict=True):
-                example = dataset.example(i)
+            examples = [dataset.example(i) for i in index]
+            for example, prediction in zip(examples, predict(dataset, index, examples), strict=True):
                 for name, metric in metrics.items():
                     values[name].append(metric.score(prediction, example))
                 bar.advance()
@@ -122,7 +122,7 @@ def evaluate_run(
     UserError
         If there is no such run or predictor, or nothing to score it on.
     """
-    from jointtask.assemble import make_context, score_metrics, trained
+    from jointtask.assemble import find_predictor, make_context, score_metrics, trained
     from jointtask.load import load_evaluation, load_trained
     from jointtask.rundir import RunDirectory
 
@@ -140,12 +140,7 @@ def evaluate_run(
         metrics = score_metrics(runfile.evaluate.metrics, registry, context)
         batch_size = runfile.predict.batch_size
     else:
-        try:
-            component = registry.find("predictor", run)
-        except ConfigError as error:
-            raise ConfigError(
-                f"{run} is neither a run directory nor a predictor", cause=error.message, remedy=error.remedy
-            ) from error
+        component = find_predictor(run, registry)
         asked = load_evaluation(overrides, registry)
         context = make_context(asked.run, progress)
         dataset = registry.find("dataset", asked.data.test.name).build(asked.data.test.settings, context)

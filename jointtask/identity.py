@@ -25,7 +25,6 @@ _ASIDE = frozenset(
 
 def versions_of(work: Assembly) -> dict[str, Any]:
     """Return what a run's outcome hangs on beside its run file: versions, device, threads, data."""
-    sets = {"train": work.train, "validation": work.validation, "test": work.test}
     return {
         "jointtask": version("jointtask"),
         "python": platform.python_version(),
@@ -33,7 +32,7 @@ def versions_of(work: Assembly) -> dict[str, Any]:
         "plugins": work.registry.versions(work.runfile),
         "device": device_name(work.context.device),
         "threads": torch.get_num_threads(),
-        "data": {name: data.fingerprint for name, data in sets.items() if data is not None},
+        "data": {name: data.fingerprint for name, data in work.data.items()},
     }
 
 

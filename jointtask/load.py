@@ -17,7 +17,7 @@ from jointtask.override import override
 from jointtask.registry import Registry
 from jointtask.structure import structure
 
-__all__ = ["dump", "load", "load_evaluation", "load_resolved", "load_trained", "parse"]
+__all__ = ["dump", "load", "load_evaluation", "load_trained", "parse"]
 
 
 def load(
@@ -52,11 +52,6 @@ def load(
     for note in notes:
         say(note)
     return runfile
-
-
-def load_resolved(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> RunFile:
-    """Read the resolved run file of a run directory; the same as `load`, and nobody is told what was dropped."""
-    return load(path, overrides, registry)
 
 
 def load_trained(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> RunFile:

@@ -13,7 +13,7 @@ from jointtask.examples import Examples
 from jointtask.latents import Latents
 from jointtask.panel import Panel, PanelData, PanelExample
 from jointtask.predict import Predictor
-from jointtask.record import RunRecord
+from jointtask.record import OWN, RunRecord
 
 __all__ = ["draw_panels"]
 
@@ -84,7 +84,7 @@ def _shown(
     estimate: torch.Tensor | None,
 ) -> PanelExample:
     example = dataset.example(position)
-    frames = predictor.predict_frames(dataset.batch([position]), [example.id])
+    frames = predictor.predict_frames(batch, [example.id])
     prediction = predictor.finish(frames, [example])[0]
     scores = {name: metric.score(prediction, example) for name, metric in work.metrics.items()}
     return PanelExample(
@@ -100,7 +100,7 @@ def _shown(
 
 def _worst(work: Assembly, record: RunRecord) -> tuple[Sequence[int], str]:
     """Return the positions of the examples with the worst leading score, worst first, and that metric's name."""
-    ours = next((line for line in record.scores if line.predictor == "this run"), None)
+    ours = next((line for line in record.scores if line.predictor == OWN), None)
     if ours is None or not ours.per_example:
         return [], ""
     name, values = next(iter(ours.per_example.items()))

@@ -7,7 +7,10 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["Energy", "OracleRecord", "RoundRecord", "RunRecord", "SamplerRecord", "ScoreRecord"]
+__all__ = ["OWN", "Energy", "OracleRecord", "RoundRecord", "RunRecord", "SamplerRecord", "ScoreRecord"]
+
+OWN = "this run"
+"""What a run's own scores are called among those of predictors."""
 
 
 @frozen
@@ -107,7 +110,7 @@ class ScoreRecord:
     Attributes
     ----------
     predictor : str
-        "this run", or a predictor's name.
+        `OWN`, or a predictor's name.
     data : str
         "validation" or "test", or the name of another data set.
     examples : int

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import cattrs
 
-from jointtask.assemble import Assembly, assemble
+from jointtask.assemble import Assembly, assemble, assemble_optimizers
 from jointtask.config import RunFile
 from jointtask.errors import ConfigError
 from jointtask.evaluate import one_by_one, score, through
@@ -19,11 +19,10 @@ from jointtask.keeper import Keeper
 from jointtask.latents import Latents
 from jointtask.load import dump
 from jointtask.metric import definitions
-from jointtask.optimizer import make_optimizer
 from jointtask.pictures import draw_panels
 from jointtask.predict import Predictor
 from jointtask.progress import Progress
-from jointtask.record import RoundRecord, RunRecord, ScoreRecord
+from jointtask.record import OWN, RoundRecord, RunRecord, ScoreRecord
 from jointtask.report import read_report, write_report
 from jointtask.rundir import RunDirectory
 from jointtask.state import State
@@ -104,12 +103,9 @@ def new_state(work: Assembly) -> State:
     em, pair = work.runfile.em, work.pair
     epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
     steps = -(-len(work.train) // em.batch_size)
-    tables = {"upstream": work.runfile.upstream, "downstream": work.runfile.downstream}
     return State(
         pair=pair,
-        optimizers={
-            role: make_optimizer(module, tables[role].optimizer, epochs, steps) for role, module in pair.modules.items()
-        },
+        optimizers=assemble_optimizers(pair, work.runfile, epochs, steps),
         latents=Latents.empty(len(work.train), work.how.draws, pair.bridge.grid.dimensions),
     )
 
@@ -161,7 +157,7 @@ def final_scores(work: Assembly, predictor: Predictor) -> list[ScoreRecord]:
     name, data = ("test", work.test) if work.test is not None else ("validation", work.validation)
     if data is None or not work.metrics:
         return []
-    contestants = {"this run": through(predictor)}
+    contestants = {OWN: through(predictor)}
     contestants |= {key: one_by_one(function) for key, function in work.predictors.items()}
     return [
         score(
@@ -180,7 +176,6 @@ def final_scores(work: Assembly, predictor: Predictor) -> list[ScoreRecord]:
 def describe(directory: RunDirectory, work: Assembly, state: State) -> RunRecord:
     """Return the record of the run as far as it has come."""
     versions = versions_of(work)
-    sets = {"train": work.train, "validation": work.validation, "test": work.test}
     return RunRecord(
         name=work.runfile.run.name,
         directory=str(directory.path),
@@ -191,8 +186,7 @@ def describe(directory: RunDirectory, work: Assembly, state: State) -> RunRecord
         },
         data={
             name: {"examples": len(data), "fingerprint": data.fingerprint, "notes": list(data.notes)}
-            for name, data in sets.items()
-            if data is not None
+            for name, data in work.data.items()
         },
         parameters={
             role: sum(parameter.numel() for parameter in module.parameters())

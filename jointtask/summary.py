@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from jointtask.describe import settings_of
 from jointtask.record import ScoreRecord
 from jointtask.registry import Registry
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["align", "component_lines", "component_list", "plugin_lines", "plugin_list", "score_lines"]
 

@@ -18,7 +18,7 @@ from jointtask.examples import Examples
 from jointtask.keeper import Keeper
 from jointtask.mstep import epoch_order, train_batch
 from jointtask.predict import Predictor
-from jointtask.record import RoundRecord
+from jointtask.record import OWN, RoundRecord
 from jointtask.state import State
 from jointtask.summarise import summarise_estep
 
@@ -122,7 +122,7 @@ def finish_round(work: Assembly, state: State) -> RoundRecord:
                 through(predictor),
                 work.validation,
                 {name: work.metrics[name] for name in wanted},
-                predictor="this run",
+                predictor=OWN,
                 data="validation",
                 batch_size=work.runfile.predict.batch_size,
                 progress=work.context.progress,

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from jointtask.record import RoundRecord, RunRecord, SamplerRecord
+from jointtask.record import OWN, RoundRecord, RunRecord, SamplerRecord
 from jointtask.report import text
-from jointtask.report.scores import OWN, ScoreTable, score_tables
+from jointtask.report.scores import ScoreTable, score_tables
 
 __all__ = ["edge_share", "setting", "warnings"]
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from jointtask.files import write_atomic
-from jointtask.record import RunRecord
+from jointtask.record import OWN, RunRecord
 from jointtask.report import text, view
 from jointtask.report.advice import warnings
 from jointtask.report.headline import headline
 from jointtask.report.plain import from_plain, plain
 from jointtask.report.readings import sampler
-from jointtask.report.scores import OWN, RESAMPLES, columns, score_tables
+from jointtask.report.scores import RESAMPLES, columns, score_tables
 
 if TYPE_CHECKING:
     from jointtask.panel import Panel

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from attrs import frozen
 
-from jointtask.record import RunRecord, ScoreRecord
+from jointtask.record import OWN, RunRecord, ScoreRecord
 from jointtask.report import text
 
-__all__ = ["OWN", "RESAMPLES", "Cell", "Column", "Row", "ScoreTable", "columns", "interval", "score_tables"]
+__all__ = ["RESAMPLES", "Cell", "Column", "Row", "ScoreTable", "columns", "interval", "score_tables"]
 
-OWN = "this run"
 """The predictor's name in the scores of the run itself."""
 
 RESAMPLES = 1000

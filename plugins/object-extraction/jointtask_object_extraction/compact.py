@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from jointtask.component import Context
 from jointtask.errors import ConfigError
 from jointtask.task import Batch
-from jointtask_object_extraction.likelihood import MaskTarget, box_energy, mask_energy
+from jointtask_object_extraction.likelihood import BoxTask, MaskTask
 from jointtask_object_extraction.mobilenet import MobileNetV2
 from jointtask_object_extraction.photograph import FRAME
 from jointtask_object_extraction.settings import Localization, Segmentation
@@ -93,7 +93,7 @@ def _positions(maps: Tensor, dim: int) -> Tensor:
     return (torch.arange(count, device=maps.device, dtype=maps.dtype) * 2 + 1) / count - 1
 
 
-class CompactLocalization(nn.Module):
+class CompactLocalization(BoxTask):
     """A trunk that sees the reduced frame, and four attended sides: an `UpstreamTask`.
 
     Parameters
@@ -128,20 +128,12 @@ class CompactLocalization(nn.Module):
         box: Tensor = self.head(self.trunk(view))
         return box
 
-    def energy(self, prediction: Tensor, reference: Tensor) -> Tensor:
-        """Return the squared error of each box (Eq. 5), (B,): see `box_energy`."""
-        return box_energy(prediction, reference)
-
-    def reference(self, prediction: Tensor) -> Tensor:
-        """Return the predicted box itself, (B, 4), in frame units."""
-        return prediction
-
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters as the groups `encoder` and `head`."""
         return _groups(self)
 
 
-class CompactSegmentation(nn.Module):
+class CompactSegmentation(MaskTask):
     """A trunk that sees the crop, and one map of log odds: a `DownstreamTask`.
 
     Parameters
@@ -176,10 +168,6 @@ class CompactSegmentation(nn.Module):
         """
         logits: Tensor = self.head(self.trunk(crop))
         return logits[:, 0]
-
-    def energy(self, prediction: Tensor, target: MaskTarget) -> Tensor:
-        """Return the cross entropy of each mask (Eq. 3), (M,): see `mask_energy`."""
-        return mask_energy(prediction, target)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters as the groups `encoder` and `head`."""

@@ -59,16 +59,11 @@ def extract(
 
 def _load(model: str, registry: Registry, device: Any, progress: Progress) -> Predict:
     """Make a run directory, or a predictor named as in `evaluate.predictors`, callable."""
-    from jointtask.assemble import make_context
+    from jointtask.assemble import find_predictor, make_context
 
     if Path(model).is_dir():
         return _load_run(Path(model), registry, device, progress)
-    try:
-        component = registry.find("predictor", model)
-    except ConfigError as error:
-        raise ConfigError(
-            f"{model} is neither a run directory nor a predictor", cause=error.message, remedy=error.remedy
-        ) from error
+    component = find_predictor(model, registry)
     predict: Predict = component.build(component.settings(), make_context(RunTable("extract", device=device), progress))
     return predict
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["MaskTarget", "box_energy", "mask_energy"]
+__all__ = ["BoxTask", "MaskTarget", "MaskTask", "box_energy", "mask_energy"]
 
 
 class MaskTarget(NamedTuple):
@@ -67,6 +67,26 @@ def mask_energy(logit: Tensor, target: MaskTarget) -> Tensor:
     logit = _at_least_float32(logit)
     entropy = F.binary_cross_entropy_with_logits(logit, target.mask.to(logit.dtype), reduction="none")
     return target.scale * entropy.sum(dim=(1, 2)) + target.offset
+
+
+class BoxTask(nn.Module):
+    """A network whose prediction is a box, (B, 4), in frame units."""
+
+    def energy(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        """Return the squared error of each box (Eq. 5), (B,): see `box_energy`."""
+        return box_energy(prediction, reference)
+
+    def reference(self, prediction: Tensor) -> Tensor:
+        """Return the predicted box itself, (B, 4), in frame units."""
+        return prediction
+
+
+class MaskTask(nn.Module):
+    """A network whose prediction is a map of log odds, (M, H, W)."""
+
+    def energy(self, prediction: Tensor, target: MaskTarget) -> Tensor:
+        """Return the cross entropy of each mask (Eq. 3), (M,): see `mask_energy`."""
+        return mask_energy(prediction, target)
 
 
 def _at_least_float32(tensor: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from jointtask.component import Context
 from jointtask.task import Batch
 from jointtask_object_extraction.layers import Standardise, gaussian, parameters_by_kind, response_norm
-from jointtask_object_extraction.likelihood import box_energy
+from jointtask_object_extraction.likelihood import BoxTask
 from jointtask_object_extraction.photograph import FRAME
 from jointtask_object_extraction.settings import Localization
 from jointtask_object_extraction.weights import IMAGENET, load_convolutions, same_names
@@ -45,7 +45,7 @@ def build_localization(settings: Localization, context: Context) -> nn.Module:
     return network
 
 
-class EightLayers(nn.Module):
+class EightLayers(BoxTask):
     """Krizhevsky's network with four outputs in frame units: an `UpstreamTask`.
 
     Its maps are 96 x 55, 256 x 27, 384 x 13 and, after the last pooling, 256 x 6; then 4096, 4096 and 4 units.
@@ -121,14 +121,6 @@ class EightLayers(nn.Module):
     def _reduce(self, maps: Tensor) -> Tensor:
         reduced: Tensor = self.norm(self.pool(maps)) if self.release else self.pool(self.norm(maps))
         return reduced
-
-    def energy(self, prediction: Tensor, reference: Tensor) -> Tensor:
-        """Return the squared error of each box (Eq. 5), (B,): see `box_energy`."""
-        return box_energy(prediction, reference)
-
-    def reference(self, prediction: Tensor) -> Tensor:
-        """Return the predicted box itself, (B, 4), in frame units."""
-        return prediction
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters as the groups `convolutional` and `connected`."""

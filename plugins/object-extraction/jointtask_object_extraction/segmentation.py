@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from jointtask.component import Context
 from jointtask_object_extraction.layers import Standardise, gaussian, parameters_by_kind, response_norm
-from jointtask_object_extraction.likelihood import MaskTarget, mask_energy
+from jointtask_object_extraction.likelihood import MaskTask
 from jointtask_object_extraction.settings import Segmentation
 from jointtask_object_extraction.weights import CAFFE_RGB, load_convolutions, same_names
 
@@ -33,7 +33,7 @@ def build_segmentation(settings: Segmentation, context: Context) -> nn.Module:
     return network
 
 
-class FiveLayers(nn.Module):
+class FiveLayers(MaskTask):
     """Four convolutions and one layer that sees them all: a `DownstreamTask`.
 
     Its maps are 256 x 51, 384 x 25, 384 x 25, 256 x 25 and, after the last pooling, 256 x 12. The crop is brought to
@@ -103,10 +103,6 @@ class FiveLayers(nn.Module):
         maps = self.pool(F.relu(self.conv4(maps)))
         logits: Tensor = self.fc5(maps.flatten(1))
         return logits.view(-1, self.output_size, self.output_size)
-
-    def energy(self, prediction: Tensor, target: MaskTarget) -> Tensor:
-        """Return the cross entropy of each mask (Eq. 3), (M,): see `mask_energy`."""
-        return mask_energy(prediction, target)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters as the groups `convolutional` and `connected`."""

@@ -53,8 +53,8 @@ class SyntheticObjects:
 
 
 @frozen
-class Localization:
-    """`object-localization`: the box of the salient object."""
+class _Network:
+    """What both networks are made from."""
 
     network: Literal["paper", "release", "compact", "compact-mobilenet"] = field(
         default="compact", metadata=_help("architecture")
@@ -66,16 +66,13 @@ class Localization:
 
 
 @frozen
-class Segmentation:
-    """`object-segmentation`: the mask of the object inside the box."""
+class Localization(_Network):
+    """`object-localization`: the box of the salient object."""
 
-    network: Literal["paper", "release", "compact", "compact-mobilenet"] = field(
-        default="compact", metadata=_help("architecture")
-    )
-    weights: str = field(
-        default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random", path=True)
-    )
-    sha256: str = field(default="", metadata=_help("of the weights; required for a URL"))
+
+@frozen
+class Segmentation(_Network):
+    """`object-segmentation`: the mask of the object inside the box."""
 
 
 @frozen
