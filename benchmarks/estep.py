@@ -38,9 +38,9 @@ def main(
 
     def sample(rows: range, how: EStep = how) -> Sampled:
         inputs = prepared.batch(rows, prepared=True)
-        centre = pair.bridge.base(inputs)
-        history = Latents.empty(examples, 1, centre.shape[1]).history(torch.tensor(rows), centre)
-        return sample_batch(pair, how, 1, prepared.ids(rows), inputs, history, centre)
+        base = pair.bridge.base(inputs)
+        history = Latents.empty(examples, 1, base.shape[1]).history(torch.tensor(rows), base)
+        return sample_batch(pair, how, 1, prepared.ids(rows), inputs, history, base)
 
     frames = prepared.batch(range(examples))
     crops = full_batch(work.pair, frames, batch)

@@ -21,11 +21,12 @@ from jointtask.locate import cache_folder
 from jointtask.metric import Metric
 from jointtask.optimizer import TaskOptimizer, make_optimizer
 from jointtask.pair import Pair
-from jointtask.predict import Predictor
+from jointtask.predict import Predictor, make_predictor
 from jointtask.progress import Progress
 from jointtask.proposal import ProposalTerm
 from jointtask.randomness import derive
 from jointtask.rundir import RunDirectory
+from jointtask.start import fill
 
 if TYPE_CHECKING:
     from jointtask.registry import Registry
@@ -211,18 +212,9 @@ def trained(directory: RunDirectory, runfile: RunFile, registry: Registry, conte
     if not directory.model.exists():
         context.progress.say(f"warning: {directory.path} is not finished; what its last checkpoint holds is used")
     pair, _ = assemble_pair(without_pretraining(runfile), registry, context)
-    for role, module in pair.modules.items():
-        prefix = f"{role}."
-        own = {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
-        try:
-            module.load_state_dict(own)
-        except RuntimeError as error:
-            raise ConfigError(
-                f"the weights in {directory.path} do not fit its {role} network",
-                cause=str(error).splitlines()[0],
-                remedy="use the plugin version named in versions.json, or train again",
-            ) from error
-    return Predictor(pair, runfile.predict.draws, runfile.run.seed)
+    remedy = "use the plugin version named in versions.json, or train again"
+    fill(pair, weights, directory.path, remedy)
+    return make_predictor(pair, runfile)
 
 
 def without_pretraining(runfile: RunFile) -> RunFile:
@@ -259,11 +251,23 @@ def find_predictor(name: str, registry: Registry) -> Any:
 
 
 def assemble_optimizers(pair: Pair, runfile: RunFile, epochs: int, steps: int) -> dict[str, TaskOptimizer]:
-    """Make the optimizer of each network, by role, for a run of `epochs` epochs of `steps` steps."""
+    """Make the optimizer of each network, by role, for a run of `epochs` epochs of `steps` steps.
+
+    Raises
+    ------
+    ConfigError
+        If every parameter of both networks is frozen.
+    """
     tables = {"upstream": runfile.upstream, "downstream": runfile.downstream}
-    return {
+    optimizers = {
         role: make_optimizer(module, tables[role].optimizer, epochs, steps) for role, module in pair.modules.items()
     }
+    if not any(parameter.requires_grad for module in pair.modules.values() for parameter in module.parameters()):
+        raise ConfigError(
+            "nothing would learn: every parameter of both networks is frozen",
+            remedy="give at least one group of parameters a rate above 0 in optimizer.rate or optimizer.rates",
+        )
+    return optimizers
 
 
 def chosen(ids: Sequence[str], count: int) -> list[str]:

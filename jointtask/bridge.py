@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -12,7 +12,7 @@ from jointtask.task import Batch, Prediction
 if TYPE_CHECKING:
     from jointtask.randomness import Streams
 
-__all__ = ["Augmented", "Bridge", "Condition"]
+__all__ = ["Augmented", "Bridge", "CentredBridge", "Condition", "RelocatingBridge"]
 
 
 class Condition(NamedTuple):
@@ -66,6 +66,10 @@ class Bridge(Protocol):
         The names that a training batch must have.
     annotation : tuple of str
         Those among them that hold the annotation: prediction never sees them.
+
+    Notes
+    -----
+    Two things a bridge may have beside these: see `CentredBridge` and `RelocatingBridge`.
     """
 
     grid: LatentGrid
@@ -104,4 +108,31 @@ class Bridge(Protocol):
 
     def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:
         """Transform examples and references (B, K, D) together, for the M-step only."""
+        ...
+
+
+@runtime_checkable
+class CentredBridge(Protocol):
+    """A bridge whose E-step may adjust the prediction instead of the annotation.
+
+    Attributes
+    ----------
+    annotation_scale : float or None
+        Standard deviation of a coordinate of the annotation's reference about the reference, t, in the frame's units:
+        the E-step adjusts the prediction, and ``||base - R||^2 / (2 t^2)`` is added to the energy, without which
+        references would confirm themselves. None: it adjusts the annotation's reference, and nothing is added.
+    """
+
+    annotation_scale: float | None
+
+
+@runtime_checkable
+class RelocatingBridge(Protocol):
+    """A bridge that can read a reference off a prediction: `predict.relocations` needs it."""
+
+    def relocate(self, frame: Tensor, reference: Tensor) -> Tensor:
+        """Return the references that frame predictions (B, ...) imply, (B, D): the `base` of a prediction.
+
+        `reference`, (B, D), is what they were predicted through, to be kept where a prediction implies none.
+        """
         ...

@@ -18,7 +18,7 @@ from jointtask.estep import sample_batch
 from jointtask.examples import Examples
 from jointtask.latents import Latents
 from jointtask.mstep import train_batch
-from jointtask.predict import Predictor
+from jointtask.predict import make_predictor
 from jointtask.progress import Progress
 
 if TYPE_CHECKING:
@@ -77,12 +77,12 @@ def _expected(work: Assembly) -> Iterator[str]:
     batch = examples.batch(few, prepared=True)
     ids = examples.ids(few)
     grid = work.pair.bridge.grid
-    centre = work.pair.bridge.base(batch)
-    history = Latents.empty(len(few), 1, grid.dimensions).history(torch.arange(len(few)), centre)
+    base = work.pair.bridge.base(batch)
+    history = Latents.empty(len(few), 1, grid.dimensions).history(torch.arange(len(few)), base)
     how = attrs.evolve(work.how, oracle_ids=frozenset())  # the oracle is a few examples a run, not one in each batch
-    per_estep = _seconds(lambda: sample_batch(work.pair, how, 1, ids, batch, history, centre)) / len(few)
+    per_estep = _seconds(lambda: sample_batch(work.pair, how, 1, ids, batch, history, base)) / len(few)
     per_mstep = _seconds(lambda: _learn(work, examples, step)) / len(step)
-    predictor = Predictor(work.pair, work.runfile.predict.draws)
+    predictor = make_predictor(work.pair, work.runfile)
     shown = [some.example(0)]
     per_image = _seconds(lambda: predictor.predict(some.batch([0]), shown))
     yield f"E-step: {per_estep * 1e3:.1f} ms an example, {_minutes(per_estep * total)} a round"

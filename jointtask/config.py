@@ -56,6 +56,10 @@ class RunTable:
 
     name: str = field(metadata=_help("name of the run, and of its directory"), validator=_folder_name)
     seed: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("everything random depends on it"))
+    start: str = field(
+        default="",
+        metadata=_help("a finished run's directory or its model.safetensors: both networks start from it", path=True),
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
         default="auto", metadata=_help("a named device is a demand: the run fails where it is absent")
     )
@@ -157,6 +161,11 @@ class PredictTable:
 
     draws: int = field(
         default=1, validator=_AT_LEAST_1, metadata=_help("references averaged; 1 is the predicted one alone")
+    )
+    relocations: int = field(
+        default=0,
+        validator=_AT_LEAST_0,
+        metadata=_help("times that the reference is taken anew from what was predicted, and the prediction made again"),
     )
     batch_size: int = field(default=32, validator=_AT_LEAST_1, metadata=_help("examples predicted together"))
 

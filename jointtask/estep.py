@@ -9,6 +9,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from jointtask.bridge import CentredBridge
 from jointtask.diagnostics import effective_draws, oracle, visited
 from jointtask.draws import Draws, Sampler, check_draws
 from jointtask.pair import Pair
@@ -79,7 +80,7 @@ def sample_batch(
     ids: Sequence[str],
     batch: Batch,
     history: History,
-    centre: Tensor,
+    base: Tensor,
     pause: Callable[[], None] = lambda: None,
 ) -> Sampled:
     """Sample the adjustment of B examples.
@@ -98,8 +99,8 @@ def sample_batch(
         The same, on the pair's device, unaugmented, with what the proposal terms prepared.
     history : History
         Their previous optima.
-    centre : Tensor, (B, D)
-        What is adjusted.
+    base : Tensor, (B, D)
+        The references that their annotations imply.
     pause : callable, optional
         Called between downstream batches; what it raises comes through.
 
@@ -114,11 +115,18 @@ def sample_batch(
     PluginError
         If the sampler breaks its contract.
     """
-    grid = pair.bridge.grid
-    reference = pair.bridge.reference(centre, grid.states.to(centre))
-    usable = pair.bridge.usable(reference)
+    bridge, grid = pair.bridge, pair.bridge.grid
+    with torch.inference_mode():
+        prediction = pair.predict_upstream(batch)
+        scale = bridge.annotation_scale if isinstance(bridge, CentredBridge) else None
+        centre = base if scale is None else bridge.admit(pair.upstream.reference(prediction))
+        reference = bridge.reference(centre, grid.states.to(centre))
+        usable = bridge.usable(reference)
+        upstream = pair.upstream_energy(prediction, reference)
+        if scale is not None:
+            upstream = upstream + grid.difference(reference, base[:, None]).square().sum(dim=-1) / (2 * scale**2)
     log_q = log_proposal(how.terms, batch, reference, usable, history)
-    target = NetworkTarget(pair, ids, batch, reference, usable, log_q, pause)
+    target = NetworkTarget(pair, ids, batch, reference, usable, upstream, log_q, pause)
     draws = how.sampler(target, Streams(how.seed, round, ids, "sample"))
     check_draws(draws, len(ids), len(grid), how.name)
 

@@ -15,6 +15,7 @@ from jointtask.device import device_name
 from jointtask.errors import ConfigError
 from jointtask.load import dump, parse
 from jointtask.rundir import RunDirectory
+from jointtask.start import digest_start
 
 __all__ = ["require_same_run", "versions_of"]
 
@@ -32,6 +33,7 @@ def versions_of(work: Assembly) -> dict[str, Any]:
         "plugins": work.registry.versions(work.runfile),
         "device": device_name(work.context.device),
         "threads": torch.get_num_threads(),
+        "start": digest_start(work.runfile.run.start),
         "data": {name: data.fingerprint for name, data in work.data.items()},
     }
 
@@ -56,8 +58,8 @@ def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
         {key: value for key, value in old.items() if key not in _ASIDE},
         {key: value for key, value in new.items() if key not in _ASIDE},
     )
-    for part in ("plugins", "data"):
-        lines += _differences(_flat({part: before.get(part, {})}), _flat({part: now[part]}))
+    for part in ("plugins", "data", "start"):
+        lines += _differences(_flat({part: before.get(part, type(now[part])())}), _flat({part: now[part]}))
     if new["em.rounds"] < old["em.rounds"]:
         lines.append(f"em.rounds: was {old['em.rounds']}, is {new['em.rounds']}; rounds can grow, not shrink")
     if lines:

@@ -43,11 +43,11 @@ class Latents:
             scatter=torch.zeros(examples, dimensions, dimensions, dtype=torch.float64),
         )
 
-    def history(self, index: Tensor, centre: Tensor) -> History:
-        """Return the history of some examples; examples without one get their centre (B, D) as mean."""
+    def history(self, index: Tensor, base: Tensor) -> History:
+        """Return the history of some examples; examples without one get their base (B, D) as mean."""
         count = self.count[index]
         known = (count > 0)[:, None]
-        mean = torch.where(known, self.mean[index], centre.to("cpu", torch.float64))
+        mean = torch.where(known, self.mean[index], base.to("cpu", torch.float64))
         covariance = self.scatter[index] / count.clamp(min=1)[:, None, None]
         return History(count=count, mean=mean, covariance=covariance)
 

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from jointtask.bridge import RelocatingBridge
+from jointtask.errors import ConfigError
 from jointtask.pair import Pair
 from jointtask.randomness import Streams
 from jointtask.task import Batch
 
 if TYPE_CHECKING:
+    from jointtask.config import RunFile
     from jointtask.progress import Progress
     from jointtask.registry import Registry
 
-__all__ = ["FramePrediction", "Predictor", "load_predictor"]
+__all__ = ["FramePrediction", "Predictor", "load_predictor", "make_predictor"]
 
 
 class FramePrediction(NamedTuple):
@@ -43,7 +46,8 @@ class Predictor:
 
     With one draw, the downstream task is solved inside the predicted reference, as in the paper. With more, the
     references are drawn on the grid around the prediction, weighted by the upstream energy alone, and the restored
-    predictions averaged: ``P(Y | I) = sum_R P(R | I) P(Y | I, R)``.
+    predictions averaged: ``P(Y | I) = sum_R P(R | I) P(Y | I, R)``. With relocations, the reference is then taken from
+    what was predicted, and the prediction made again inside it: coordinate ascent in both.
 
     Parameters
     ----------
@@ -53,11 +57,14 @@ class Predictor:
         References averaged.
     seed : int
         For the draws.
+    relocations : int
+        Times that the reference is taken anew from the prediction.
     """
 
-    def __init__(self, pair: Pair, draws: int = 1, seed: int = 0) -> None:
+    def __init__(self, pair: Pair, draws: int = 1, seed: int = 0, relocations: int = 0) -> None:
         self.pair = pair
         self.draws = draws
+        self.relocations = relocations
         self._seed = seed
 
     @torch.inference_mode()
@@ -83,8 +90,18 @@ class Predictor:
             log_weight = log_weight.masked_fill(~bridge.usable(states).cpu(), -torch.inf)
             index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, self.draws).to(pair.device)
             reference = states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
+        frame, spread = self._solve(batch, reference), reference.std(dim=1, correction=0)
+        for _ in range(self.relocations):
+            assert isinstance(bridge, RelocatingBridge)  # `make_predictor` refuses any other
+            centre = bridge.relocate(frame, centre)
+            frame = self._solve(batch, centre[:, None])
+        return FramePrediction(frame=frame, reference=centre, spread=spread)
+
+    def _solve(self, batch: Batch, reference: Tensor) -> Tensor:
+        """Solve the downstream task inside references (B, K, D), and average what comes out in the frame: (B, ...)."""
+        pair, bridge = self.pair, self.pair.bridge
         restored = bridge.restore(pair.predict_downstream(bridge.condition(batch, reference).input), reference)
-        return FramePrediction(frame=restored.mean(dim=1), reference=centre, spread=reference.std(dim=1, correction=0))
+        return restored.mean(dim=1)
 
     def predict(self, batch: Batch, examples: Sequence[Any]) -> list[Any]:
         """Predict B examples at their own size: what `Bridge.finish` returns for each."""
@@ -96,6 +113,23 @@ class Predictor:
         finish = self.pair.bridge.finish
         rows = zip(frames.frame.cpu(), frames.reference.cpu(), examples, strict=True)
         return [finish(frame, reference, example) for frame, reference, example in rows]
+
+
+def make_predictor(pair: Pair, runfile: RunFile) -> Predictor:
+    """Let a pair predict as a run file says.
+
+    Raises
+    ------
+    ConfigError
+        If it asks for relocations, and the bridge knows none.
+    """
+    table = runfile.predict
+    if table.relocations and not isinstance(pair.bridge, RelocatingBridge):
+        raise ConfigError(
+            f"predict.relocations is {table.relocations}, but the bridge '{runfile.bridge.name}' cannot relocate",
+            remedy="set predict.relocations to 0, or choose another bridge",
+        )
+    return Predictor(pair, table.draws, runfile.run.seed, table.relocations)
 
 
 def load_predictor(

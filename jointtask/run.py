@@ -20,11 +20,12 @@ from jointtask.latents import Latents
 from jointtask.load import dump
 from jointtask.metric import definitions
 from jointtask.pictures import draw_panels
-from jointtask.predict import Predictor
+from jointtask.predict import Predictor, make_predictor
 from jointtask.progress import Progress
 from jointtask.record import OWN, RoundRecord, RunRecord, ScoreRecord
 from jointtask.report import read_report, write_report
 from jointtask.rundir import RunDirectory
+from jointtask.start import pair_tensors, start_from
 from jointtask.state import State
 from jointtask.train import train
 
@@ -101,6 +102,8 @@ def _run(directory: RunDirectory, work: Assembly, fresh: bool) -> RunRecord:
 def new_state(work: Assembly) -> State:
     """Return the state of a run that has done nothing yet."""
     em, pair = work.runfile.em, work.pair
+    if work.runfile.run.start:
+        start_from(pair, work.runfile.run.start)
     epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
     steps = -(-len(work.train) // em.batch_size)
     return State(
@@ -134,15 +137,10 @@ def open_directory(directory: RunDirectory, work: Assembly, state: State, fresh:
 
 def finish(directory: RunDirectory, work: Assembly, state: State, examples: Examples) -> RunRecord:
     """Score the trained pair and the predictors beside it, and write everything that a run leaves."""
-    model = {
-        f"{role}.{name}": tensor
-        for role, module in work.pair.modules.items()
-        for name, tensor in module.state_dict().items()
-    }
-    directory.write_results(model, state.latents.tensors())
+    directory.write_results(pair_tensors(work.pair), state.latents.tensors())
     directory.write_lines("history.jsonl", state.history)
     directory.write_lines("timing.jsonl", state.timing)
-    predictor = Predictor(work.pair, work.runfile.predict.draws, work.runfile.run.seed)
+    predictor = make_predictor(work.pair, work.runfile)
     record = attrs.evolve(describe(directory, work, state), scores=final_scores(work, predictor), finished=True)
     panels = draw_panels(work, predictor, examples, state.latents, record)
     bridge = work.pair.bridge

@@ -59,6 +59,8 @@ class NetworkTarget:
         The references of all states.
     usable : Tensor, (B, N), bool
         Which of them the downstream task can be solved in.
+    upstream : Tensor, (B, N)
+        The weighted upstream energy of all states, with that of the annotation.
     log_proposal : Tensor, (B, N), float64
         Normalised log q.
     pause : callable, optional
@@ -77,6 +79,7 @@ class NetworkTarget:
         batch: Batch,
         reference: Tensor,
         usable: Tensor,
+        upstream: Tensor,
         log_proposal: Tensor,
         pause: Callable[[], None] = lambda: None,
     ) -> None:
@@ -88,8 +91,6 @@ class NetworkTarget:
         self._pause = pause
         self._batch = batch
         self._reference = reference
-        with torch.inference_mode():
-            upstream = pair.upstream_energy(pair.predict_upstream(batch), reference)
         self.upstream = upstream.to("cpu", torch.float64)
         require_finite(self.upstream.sum(dim=1), ids, "the upstream energy")
         unusable = ~usable.cpu()

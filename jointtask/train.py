@@ -17,7 +17,7 @@ from jointtask.evaluate import score, through
 from jointtask.examples import Examples
 from jointtask.keeper import Keeper
 from jointtask.mstep import epoch_order, train_batch
-from jointtask.predict import Predictor
+from jointtask.predict import make_predictor
 from jointtask.record import OWN, RoundRecord
 from jointtask.state import State
 from jointtask.summarise import summarise_estep
@@ -69,10 +69,10 @@ def expect(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> 
                 batch = examples.batch(rows, prepared=True)
             with timed(state, "E-step"):
                 index = torch.tensor(rows)
-                centre = pair.bridge.base(batch)
-                history = state.latents.history(index, centre)
+                base = pair.bridge.base(batch)
+                history = state.latents.history(index, base)
                 ids = examples.ids(rows)
-                sampled = sample_batch(pair, work.how, state.round, ids, batch, history, centre, keeper.stop_if_asked)
+                sampled = sample_batch(pair, work.how, state.round, ids, batch, history, base, keeper.stop_if_asked)
                 state.latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
                 state.keep(index, {**sampled.columns, "state": sampled.state}, total)
             state.offset = rows.stop
@@ -117,7 +117,7 @@ def finish_round(work: Assembly, state: State) -> RoundRecord:
     wanted = work.runfile.evaluate.each_round or work.runfile.evaluate.metrics[:1]
     if work.validation is not None and wanted:
         with timed(state, "evaluation"):
-            predictor = Predictor(work.pair, work.runfile.predict.draws, work.runfile.run.seed)
+            predictor = make_predictor(work.pair, work.runfile)
             scores = score(
                 through(predictor),
                 work.validation,

@@ -135,3 +135,23 @@ def test_history_is_the_mean_and_the_covariance_of_the_optima() -> None:
     assert torch.allclose(history.mean[1], optima.double().mean(dim=0))
     assert torch.allclose(history.covariance[1], torch.cov(optima.double().T, correction=0))
     assert bool((history.covariance[0] == 0).all())
+
+
+def test_around_the_prediction_the_annotation_holds_the_reference() -> None:
+    pair = make_pair()
+    pair.bridge.annotation_scale = 3.0  # type: ignore[attr-defined]  # the toy's bridge is no frozen record
+    how = EStep(exhaustive.sample, "exhaustive", {}, "best", 1, seed=0, oracle_ids=frozenset())
+    ids, batch = list(DATA.ids[:4]), DATA.batch(range(4))
+    base = pair.bridge.base(batch)
+    sampled = sample_batch(pair, how, 1, ids, batch, Latents.empty(4, 1, 2).history(torch.arange(4), base), base)
+    with torch.no_grad():
+        predicted = pair.bridge.admit(pair.upstream(batch))
+        reference = pair.bridge.reference(predicted, pair.bridge.grid.states.float())
+        condition = pair.bridge.condition(batch, reference)
+        downstream = pair.downstream.energy(pair.downstream(condition.input), condition.target).view(4, -1)
+        energy = pair.upstream_energy(predicted, reference) + pair.downstream_weight * downstream
+        energy += (reference - base[:, None]).square().sum(dim=2) / (2 * 3.0**2)
+        energy[~pair.bridge.usable(reference)] = torch.inf
+    best = reference[torch.arange(4), energy.argmin(dim=1)]
+    torch.testing.assert_close(sampled.optimum, best)
+    assert not torch.equal(predicted, base)

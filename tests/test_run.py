@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from toy import run_file
 
 from jointtask.errors import ConfigError, RunError, UserError
@@ -422,3 +423,34 @@ def test_history_is_strict_json(tmp_path: Path) -> None:
     directory.write_lines("history.jsonl", [{"round": 0, "validation": {"accuracy": float("nan"), "other": 0.1}}])
     line = (tmp_path / "history.jsonl").read_text()
     assert line == '{"round": 0, "validation": {"accuracy": null, "other": 0.1}}\n'
+
+
+def test_a_run_starts_from_what_another_has_trained(tmp_path: Path, registry: Registry) -> None:
+    first = start(tmp_path, registry)
+    begun = f"run.start={tmp_path / 'runs' / 'toy'}"
+    nothing = ["em.warmup_epochs=0", "upstream.optimizer.rate=1e-12", "downstream.optimizer.rate=1e-12"]
+    second = start(tmp_path, registry, "run.name=second", begun, *nothing)
+    assert second.scores[0].values == first.scores[0].values
+    with pytest.raises(ConfigError, match="start: was"):
+        start(tmp_path, registry, "run.name=second", *nothing)
+
+
+def test_a_start_that_is_not_there_or_does_not_fit_is_an_error(tmp_path: Path, registry: Registry) -> None:
+    with pytest.raises(ConfigError, match=r"run.start: there is no .*model.safetensors"):
+        start(tmp_path, registry, f"run.start={tmp_path}")
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        start(tmp_path, registry, f"run.start={tmp_path / 'broken.safetensors'}")
+    save_file({"upstream.other": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(ConfigError, match="do not fit the upstream network"):
+        start(tmp_path, registry, f"run.start={tmp_path / 'other.safetensors'}")
+
+
+def test_a_run_in_which_nothing_learns_is_refused(tmp_path: Path, registry: Registry) -> None:
+    with pytest.raises(ConfigError, match="nothing would learn"):
+        start(tmp_path, registry, "upstream.optimizer.rate=0", "downstream.optimizer.rate=0")
+
+
+def test_relocations_need_a_bridge_that_knows_them(tmp_path: Path, registry: Registry) -> None:
+    with pytest.raises(ConfigError, match="the bridge 'toy-interval' cannot relocate"):
+        start(tmp_path, registry, predict="relocations = 1")

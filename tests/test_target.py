@@ -46,7 +46,9 @@ def make(downstream_batch: int = 7, downstream_weight: float = 0.5) -> tuple[Net
     usable = bridge.usable(reference)
     usable[2, 3] = False
     proposal = log_proposal({}, batch, reference, usable, History(*[torch.zeros(6)] * 3))
-    return NetworkTarget(pair, IDS, batch, reference, usable, proposal), pair, batch
+    with torch.no_grad():
+        upstream = pair.upstream_energy(pair.predict_upstream(batch), reference)
+    return NetworkTarget(pair, IDS, batch, reference, usable, upstream, proposal), pair, batch
 
 
 def slowly(pair: Pair, batch: dict[str, Tensor], example: int, state: int) -> float:
@@ -106,10 +108,10 @@ def test_an_unusable_state_has_no_proposal_and_the_start_is_no_adjustment() -> N
 
 def test_an_energy_that_is_not_finite_names_its_examples() -> None:
     _, pair, batch = make()
-    broken = {**batch, "line": batch["line"].clone()}
-    broken["line"][4] = torch.nan
     reference = pair.bridge.reference(pair.bridge.base(batch), pair.bridge.grid.states.float())
     usable = pair.bridge.usable(reference)
-    arguments: Any = (pair, IDS, broken, reference, usable, torch.zeros(6, 16, dtype=torch.float64))
+    upstream = torch.zeros(6, 16)
+    upstream[4, 2] = torch.nan
+    arguments: Any = (pair, IDS, batch, reference, usable, upstream, torch.zeros(6, 16, dtype=torch.float64))
     with pytest.raises(NonFiniteError, match="upstream energy is not finite for 1 of 6 examples: 0-004"):
         NetworkTarget(*arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import cv2
@@ -13,12 +14,14 @@ from torch import Tensor
 
 from jointtask.bridge import Augmented, Condition
 from jointtask.component import Context
+from jointtask.errors import ConfigError
 from jointtask.latent import LatentGrid
 from jointtask.randomness import Streams
 from jointtask.task import Batch
 from jointtask_object_extraction.augment import mirror_boxes, mirror_frames, recolour
 from jointtask_object_extraction.crop import clip_boxes, coverage, crop, paste
 from jointtask_object_extraction.likelihood import MaskTarget
+from jointtask_object_extraction.metrics import mask_box
 from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE, Extraction, Photograph
 from jointtask_object_extraction.settings import BoxAdjustment
 
@@ -34,15 +37,38 @@ _ROUNDING = 1e-3
 def box_adjustment(settings: BoxAdjustment, context: Context) -> BoxBridge:
     """Build the bridge for the input and output size that the downstream task declares."""
     return BoxBridge(
-        grid=LatentGrid.product([settings.levels] * 4),
+        grid=box_grid(settings.levels, settings.scales),
         input_size=context.downstream.input_size,
         output_size=context.downstream.output_size,
         likelihood=settings.likelihood,
         context=settings.context,
+        annotation_scale=settings.annotation_scale if settings.center == "prediction" else None,
         flip=settings.flip,
         jitter=settings.jitter,
+        zoom=(settings.zoom[0], settings.zoom[1]),
         colour=settings.colour,
+        by_scale=bool(settings.scales),
     )
+
+
+def box_grid(levels: Sequence[float], scales: Sequence[float]) -> LatentGrid:
+    """Make the grid of the four sides' displacements, or of the centre's and of the log-factors on width and height.
+
+    Raises
+    ------
+    ConfigError
+        If the levels have no 0, the scales no 1, or either names a value twice.
+    """
+    if not scales:
+        return LatentGrid.product([levels] * 4)
+    if 1 not in scales:
+        raise ConfigError(
+            f"bridge.scales has no 1: {list(scales)}",
+            cause="the chain starts at the zero adjustment, and the sampler 'none' stays there",
+            remedy="add 1 to the scales",
+        )
+    factors = [math.log(scale) for scale in scales]
+    return LatentGrid.product([levels, levels, factors, factors])
 
 
 @frozen(eq=False)
@@ -63,12 +89,20 @@ class BoxBridge:
         Whether the downstream energy counts the outputs inside the reference (Eq. 3), or every pixel of the frame.
     context : float
         Factor on the sides of the annotated box, at least 1.
+    annotation_scale : float or None
+        Standard deviation of an annotated side about the reference's, in frame units, where the E-step adjusts the
+        predicted box; None where it adjusts the annotated one.
     flip : bool
         Whether `augment` mirrors.
     jitter : float
         How far `augment` moves a side at most, in frame units.
+    zoom : (float, float)
+        Between which factors `augment` enlarges a box about its centre before it moves its sides.
     colour : float
         By what share `augment` changes brightness, contrast and saturation at most.
+    by_scale : bool
+        Whether an adjustment is (x, y, log width, log height): the centre's displacement in frame units, and the
+        logarithms of factors on width and height. False: the four sides' displacements.
     """
 
     grid: LatentGrid
@@ -76,13 +110,24 @@ class BoxBridge:
     output_size: int
     likelihood: Literal["reference", "frame"] = "reference"
     context: float = 1.0
+    annotation_scale: float | None = None
     flip: bool = False
     jitter: float = 0.0
+    zoom: tuple[float, float] = (1.0, 1.0)
     colour: float = 0.0
-    coordinates: tuple[str, ...] = field(default=("x1", "y1", "x2", "y2"), init=False)
-    units: str = field(default="frame units", init=False)
+    by_scale: bool = False
     keys: tuple[str, ...] = field(default=("image", "mask"), init=False)
     annotation: tuple[str, ...] = field(default=("mask",), init=False)
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of an adjustment's coordinates."""
+        return ("x", "y", "log width", "log height") if self.by_scale else ("x1", "y1", "x2", "y2")
+
+    @property
+    def units(self) -> str:
+        """Their units."""
+        return "frame units, and logarithms of factors" if self.by_scale else "frame units"
 
     def base(self, batch: Batch) -> Tensor:
         """Return the tight boxes of the masks, (B, 4), float32, with their context.
@@ -90,7 +135,23 @@ class BoxBridge:
         The box is enlarged about its centre, then clipped to the frame; a side under 8 units is widened about its
         centre and shifted into the frame. An empty mask gives the whole frame.
         """
-        mask = batch["mask"]
+        return self._around(batch["mask"])
+
+    def relocate(self, frame: Tensor, reference: Tensor) -> Tensor:
+        """Return the boxes of predicted masks, (B, 4), with their context; where nothing is predicted, the old ones.
+
+        Parameters
+        ----------
+        frame : Tensor, (B, F, F)
+            Probabilities of the object.
+        reference : Tensor, (B, 4)
+            The boxes that they were predicted through.
+        """
+        mask = (frame >= 0.5).to(torch.uint8)
+        return torch.where(mask.flatten(1).amax(dim=1)[:, None] > 0, self._around(mask), reference)
+
+    def _around(self, mask: Tensor) -> Tensor:
+        """Return the tight boxes of masks (B, F, F), uint8, with their context: (B, 4), float32."""
         x1, x2 = self._sides(mask.amax(dim=1) != 0)
         y1, y2 = self._sides(mask.amax(dim=2) != 0)
         return torch.stack([x1, y1, x2, y2], dim=1)
@@ -107,8 +168,13 @@ class BoxBridge:
         return low, low + size
 
     def reference(self, centre: Tensor, state: Tensor) -> Tensor:
-        """Add adjustments (K, 4) or (B, K, 4) to centres (B, 4): boxes (B, K, 4)."""
-        return centre[:, None] + state.to(centre)
+        """Adjust centres (B, 4) by states (K, 4) or (B, K, 4): boxes (B, K, 4)."""
+        state = state.to(centre)
+        if not self.by_scale:
+            return centre[:, None] + state
+        low, high = centre[:, None, :2], centre[:, None, 2:]
+        middle, half = (low + high) / 2 + state[..., :2], (high - low) / 2 * torch.exp(state[..., 2:])
+        return torch.cat([middle - half, middle + half], dim=-1)
 
     def usable(self, reference: Tensor) -> Tensor:
         """Say of boxes (..., 4) whether the part in the frame is at least 8 units wide and high: (...,), bool."""
@@ -163,27 +229,30 @@ class BoxBridge:
         return paste(prediction.float().sigmoid(), reference, FRAME).clamp_(0, 1)
 
     def finish(self, frame: Tensor, reference: Tensor, example: Photograph) -> Extraction:
-        """Stretch a frame's probabilities (F, F) and its box (4,) to the photograph.
+        """Stretch a frame's probabilities (F, F) to the photograph.
 
-        The box is the object's: the context is taken off again, about the centre, and what leaves the photograph is
-        cut off.
+        The box is the tight box of the mask; where there is no mask, the reference (4,) without its context, about
+        its centre, cut off at the edge of the photograph.
         """
         height, width = example.image.shape[:2]
         probability: Any = cv2.resize(
             frame.numpy(force=True).astype(np.float32, copy=False), (width, height), interpolation=cv2.INTER_LINEAR
         )
-        margin = (reference[2:] - reference[:2]).float() * ((1 - 1 / self.context) / 2)
-        box = clip_boxes(reference.float() + torch.cat([margin, -margin]), FRAME).numpy(force=True)
-        scale = np.array([width, height, width, height], dtype=np.float32) / np.float32(FRAME)
-        return Extraction(probability, box * scale)
+        box = mask_box(probability >= 0.5)
+        if box is None:
+            margin = (reference[2:] - reference[:2]).float() * ((1 - 1 / self.context) / 2)
+            inner = clip_boxes(reference.float() + torch.cat([margin, -margin]), FRAME).numpy(force=True)
+            box = inner * (np.array([width, height, width, height], dtype=np.float32) / np.float32(FRAME))
+        return Extraction(probability, box.astype(np.float32, copy=False))
 
     def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:
-        """Mirror the examples and change their colours at random; jitter only what the downstream task learns under.
+        """Mirror the examples and change their colours at random; zoom and jitter what the downstream task sees.
 
-        The result holds float32 images in [0, 255] if colours change. Each row draws 4 + 4 K numbers, whatever the
-        settings: one for mirroring, three for colour, and one for each side.
+        The result holds float32 images in [0, 255] if colours change. Each row draws 4 + 4 K + K numbers, whatever the
+        settings: one for mirroring, three for colour, one for each side, and one for each zoom.
         """
-        drawn = random.uniform(4 + 4 * reference.shape[1]).to(reference)
+        drawn = random.uniform(4 + 5 * reference.shape[1]).to(reference)
+        sides, zoom = drawn[:, 4 : -reference.shape[1]], drawn[:, -reference.shape[1] :]
         changed = dict(batch)
         if self.flip:
             mirrored = drawn[:, 0] < 0.5
@@ -192,6 +261,16 @@ class BoxBridge:
         if self.colour:
             changed["image"] = recolour(changed["image"], *(1 + self.colour * (2 * drawn[:, 1:4] - 1)).unbind(1))
         conditioned = reference
+        if self.zoom != (1.0, 1.0):
+            least, most = map(math.log, self.zoom)
+            factor = torch.exp(least + (most - least) * zoom)[..., None]
+            conditioned = self.admit(_enlarge(conditioned, factor))
         if self.jitter:
-            conditioned = self.admit(reference + self.jitter * (2 * drawn[:, 4:].view_as(reference) - 1))
+            conditioned = self.admit(conditioned + self.jitter * (2 * sides.view_as(reference) - 1))
         return Augmented(changed, reference, conditioned)
+
+
+def _enlarge(box: Tensor, factor: Tensor) -> Tensor:
+    """Multiply the sides of boxes (..., 4) by factors (..., 1), about their centres."""
+    margin = (box[..., 2:] - box[..., :2]) * ((factor - 1) / 2)
+    return box + torch.cat([-margin, margin], dim=-1)

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from jointtask.component import Context
 from jointtask.errors import ConfigError
 from jointtask.task import Batch
-from jointtask_object_extraction.likelihood import BoxTask, MaskTask
-from jointtask_object_extraction.mobilenet import MobileNetV2
+from jointtask_object_extraction.likelihood import BoxPrediction, BoxTask, MaskTask
+from jointtask_object_extraction.mobilenet import FROZEN, MobileNetV2, encoder_and_head
 from jointtask_object_extraction.photograph import FRAME
 from jointtask_object_extraction.settings import Localization, Segmentation
 from jointtask_object_extraction.trunk import SmallEncoder, Trunk
@@ -19,7 +19,7 @@ __all__ = ["CompactLocalization", "CompactSegmentation", "SideHead", "compact_lo
 
 
 def compact_localization(settings: Localization, context: Context) -> CompactLocalization:
-    """Make the localization network `compact`, or `compact-mobilenet` on MobileNetV2.
+    """Make the localization network `compact`, or on MobileNetV2 `compact-mobilenet` or `mobilenet`.
 
     Raises
     ------
@@ -27,7 +27,8 @@ def compact_localization(settings: Localization, context: Context) -> CompactLoc
         If the weights cannot be used.
     """
     trunk = _trunk(settings, context, taps=(13, 17))
-    return CompactLocalization(trunk, view=160 if settings.network == "compact-mobilenet" else 56)
+    view = {"compact": 56, "compact-mobilenet": 160, "mobilenet": settings.input_size or 160}[settings.network]
+    return CompactLocalization(trunk, view=view, doubts=settings.scale == "predicted")
 
 
 def compact_segmentation(settings: Segmentation, context: Context) -> CompactSegmentation:
@@ -46,10 +47,12 @@ def compact_segmentation(settings: Segmentation, context: Context) -> CompactSeg
 
 def _trunk(settings: Localization | Segmentation, context: Context, taps: tuple[int, ...]) -> Trunk:
     """Make the trunk that a run file asks for; `taps` are the scales of MobileNetV2."""
-    if settings.network == "compact-mobilenet":
+    if settings.network in ("compact-mobilenet", "mobilenet"):
         encoder = MobileNetV2(taps)
         if settings.weights:
             encoder.load(settings.weights, settings.sha256, cache=context.cache)
+        if settings.network == "mobilenet":
+            encoder.freeze(FROZEN)
         return Trunk(encoder, encoder.channels, width=64)
     if settings.weights:
         raise ConfigError(
@@ -67,16 +70,19 @@ class SideHead(nn.Module):
     ----------
     width : int
         Number of maps that it looks at.
+    doubts : bool
+        Whether it also says how sure it is of each side.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, doubts: bool = False) -> None:
         super().__init__()
+        self.doubt = nn.Conv2d(width, 4, 1) if doubts else None
         self.attend = nn.Conv2d(width, 4, 1)
         self.stretch = nn.Parameter(torch.ones(4))  # a mean never reaches the outermost places by itself
         self.shift = nn.Parameter(torch.zeros(4))
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Read (x1, y1, x2, y2) in frame units, (B, 4), off maps (B, width, H, W)."""
+    def forward(self, maps: Tensor) -> Tensor | BoxPrediction:
+        """Read (x1, y1, x2, y2) in frame units, (B, 4), off maps (B, width, H, W), with its doubt if it has any."""
         score = self.attend(maps)
         with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would round boxes to whole units
             attention = score.to(self.stretch.dtype).flatten(2).softmax(dim=2).view_as(score)
@@ -84,7 +90,14 @@ class SideHead(nn.Module):
             across, down = _positions(attention, 3), _positions(attention, 2)
             sides = [x1.sum(dim=1) @ across, y1.sum(dim=2) @ down, x2.sum(dim=1) @ across, y2.sum(dim=2) @ down]
             box: Tensor = (torch.stack(sides, dim=1) * self.stretch + self.shift + 1) * (FRAME / 2)
-        return box
+            if self.doubt is None:
+                return box
+            doubt = (attention * self.doubt(maps).to(attention.dtype)).sum(dim=(2, 3))  # read where the side was
+            return BoxPrediction(box, doubt + _FIRST_DOUBT)
+
+
+_FIRST_DOUBT = 3.0
+"""Log standard deviation, in frame units, before training: about what a side is off by at first."""
 
 
 def _positions(maps: Tensor, dim: int) -> Tensor:
@@ -102,15 +115,17 @@ class CompactLocalization(BoxTask):
         What it looks through.
     view : int
         Side that the frame is reduced to, in pixels.
+    doubts : bool
+        Whether it predicts the standard deviation of each side.
     """
 
-    def __init__(self, trunk: Trunk, *, view: int) -> None:
+    def __init__(self, trunk: Trunk, *, view: int, doubts: bool = False) -> None:
         super().__init__()
         self.view = view
         self.trunk = trunk
-        self.head = SideHead(trunk.width)
+        self.head = SideHead(trunk.width, doubts=doubts)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor | BoxPrediction:
         """Predict the box.
 
         Parameters
@@ -120,17 +135,17 @@ class CompactLocalization(BoxTask):
 
         Returns
         -------
-        Tensor, (B, 4), float32
+        Tensor, (B, 4), float32, or BoxPrediction
             (x1, y1, x2, y2) in frame units; not necessarily a usable box.
         """
         image = batch["image"].to(self.head.stretch.dtype) / 255
         view = F.interpolate(image, size=(self.view, self.view), mode="bilinear", align_corners=False, antialias=True)
-        box: Tensor = self.head(self.trunk(view))
+        box: Tensor | BoxPrediction = self.head(self.trunk(view))
         return box
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters as the groups `encoder` and `head`."""
-        return _groups(self)
+        return encoder_and_head(self, self.trunk.encoder)
 
 
 class CompactSegmentation(MaskTask):
@@ -171,11 +186,4 @@ class CompactSegmentation(MaskTask):
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters as the groups `encoder` and `head`."""
-        return _groups(self)
-
-
-def _groups(network: CompactLocalization | CompactSegmentation) -> dict[str, list[nn.Parameter]]:
-    """Split the parameters into the encoder's, which may come pretrained, and all others."""
-    encoder = list(network.trunk.encoder.parameters())
-    known = set(encoder)
-    return {"encoder": encoder, "head": [p for p in network.parameters() if p not in known]}
+        return encoder_and_head(self, self.trunk.encoder)

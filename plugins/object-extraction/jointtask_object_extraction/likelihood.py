@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["BoxTask", "MaskTarget", "MaskTask", "box_energy", "mask_energy"]
+__all__ = ["BoxPrediction", "BoxTask", "MaskTarget", "MaskTask", "box_energy", "gaussian_energy", "mask_energy"]
 
 
 class MaskTarget(NamedTuple):
@@ -30,6 +31,47 @@ class MaskTarget(NamedTuple):
     mask: Tensor
     scale: Tensor
     offset: Tensor
+
+
+class BoxPrediction(NamedTuple):
+    """A box and how sure a network is of it: a Gaussian for each side.
+
+    Attributes
+    ----------
+    box : Tensor, (B, 4)
+        Means, in frame units.
+    log_scale : Tensor, (B, 4)
+        Logarithm of the standard deviations, in frame units.
+    """
+
+    box: Tensor
+    log_scale: Tensor
+
+
+_LEAST_SCALE, _GREATEST_SCALE = 2.0, 112.0
+"""Standard deviations are held between these, in frame units: a scale that collapses would explain nothing away."""
+
+
+def gaussian_energy(prediction: BoxPrediction, reference: Tensor) -> Tensor:
+    """Return the negative log density of each reference, without its constant.
+
+    With a standard deviation of ``sqrt(1/2)`` it is `box_energy` and a constant: the paper's Eq. 5.
+
+    Parameters
+    ----------
+    prediction : BoxPrediction
+        Of B boxes; standard deviations are held between 2 and 112 frame units.
+    reference : Tensor, (B, 4)
+        In frame units.
+
+    Returns
+    -------
+    Tensor, (B,), float32 or better
+        In nats, summed over the four sides.
+    """
+    log_scale = _at_least_float32(prediction.log_scale).clamp(math.log(_LEAST_SCALE), math.log(_GREATEST_SCALE))
+    difference = _at_least_float32(prediction.box) - _at_least_float32(reference)
+    return (0.5 * (difference * torch.exp(-log_scale)).square() + log_scale).sum(dim=1)
 
 
 def box_energy(box: Tensor, reference: Tensor) -> Tensor:
@@ -70,15 +112,17 @@ def mask_energy(logit: Tensor, target: MaskTarget) -> Tensor:
 
 
 class BoxTask(nn.Module):
-    """A network whose prediction is a box, (B, 4), in frame units."""
+    """A network whose prediction is a box, (B, 4), in frame units, or a `BoxPrediction`."""
 
-    def energy(self, prediction: Tensor, reference: Tensor) -> Tensor:
-        """Return the squared error of each box (Eq. 5), (B,): see `box_energy`."""
+    def energy(self, prediction: Tensor | BoxPrediction, reference: Tensor) -> Tensor:
+        """Return the squared error of each box (Eq. 5), (B,), or its negative log density if it has scales."""
+        if isinstance(prediction, BoxPrediction):
+            return gaussian_energy(prediction, reference)
         return box_energy(prediction, reference)
 
-    def reference(self, prediction: Tensor) -> Tensor:
+    def reference(self, prediction: Tensor | BoxPrediction) -> Tensor:
         """Return the predicted box itself, (B, 4), in frame units."""
-        return prediction
+        return prediction.box if isinstance(prediction, BoxPrediction) else prediction
 
 
 class MaskTask(nn.Module):

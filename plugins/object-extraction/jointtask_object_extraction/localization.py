@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jointtask.component import Context
+from jointtask.errors import ConfigError
 from jointtask.task import Batch
 from jointtask_object_extraction.layers import Standardise, gaussian, parameters_by_kind, response_norm
 from jointtask_object_extraction.likelihood import BoxTask
@@ -31,10 +32,15 @@ def build_localization(settings: Localization, context: Context) -> nn.Module:
     ConfigError
         If the weights cannot be used.
     """
-    if settings.network in ("compact", "compact-mobilenet"):
+    if settings.network in ("compact", "compact-mobilenet", "mobilenet"):
         from jointtask_object_extraction.compact import compact_localization
 
         return compact_localization(settings, context)
+    if settings.scale != "fixed":
+        raise ConfigError(
+            f"the network '{settings.network}' does not predict its scale",
+            remedy='remove `scale`, or choose `network = "mobilenet"` or one of the compact ones',
+        )
     network = EightLayers(release=settings.network == "release")
     if settings.weights:
         names = same_names(_CONVOLUTIONS)

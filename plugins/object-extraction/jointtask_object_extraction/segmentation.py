@@ -26,6 +26,10 @@ def build_segmentation(settings: Segmentation, context: Context) -> nn.Module:
         from jointtask_object_extraction.compact import compact_segmentation
 
         return compact_segmentation(settings, context)
+    if settings.network == "mobilenet":
+        from jointtask_object_extraction.modern import pyramid_segmentation
+
+        return pyramid_segmentation(settings, context)
     network = FiveLayers(release=settings.network == "release")
     if settings.weights:
         names = same_names(("conv1", "conv2", "conv3", "conv4"))

@@ -20,6 +20,21 @@ _AT_LEAST_0: Any = validators.ge(0)
 _AT_LEAST_1: Any = validators.ge(1)
 
 
+def _multiple_of_32(instance: object, attribute: Any, value: int) -> None:
+    if value < 0 or value % 32:
+        raise ValueError(f"must be a multiple of 32, got {value}")
+
+
+def _grows(instance: object, attribute: Any, value: Sequence[float]) -> None:
+    if len(value) != 2 or not 0 < value[0] <= value[1]:
+        raise ValueError(f"must be two positive factors, the smaller one first, got {list(value)}")
+
+
+def _positive(instance: object, attribute: Any, value: Sequence[float]) -> None:
+    if any(factor <= 0 for factor in value):
+        raise ValueError(f"must be positive, got {list(value)}")
+
+
 def _help(text: str, **more: Any) -> dict[str, Any]:
     """Metadata; ``path=True`` has relative paths resolved against the working directory."""
     return {"help": text, **more}
@@ -56,18 +71,31 @@ class SyntheticObjects:
 class _Network:
     """What both networks are made from."""
 
-    network: Literal["paper", "release", "compact", "compact-mobilenet"] = field(
+    network: Literal["paper", "release", "compact", "compact-mobilenet", "mobilenet"] = field(
         default="compact", metadata=_help("architecture")
     )
     weights: str = field(
         default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random", path=True)
     )
     sha256: str = field(default="", metadata=_help("of the weights; required for a URL"))
+    input_size: int = field(
+        default=0,
+        validator=_multiple_of_32,
+        metadata=_help("side of the image that `mobilenet` sees, in pixels, a multiple of 32; 0: its own"),
+    )
 
 
 @frozen
 class Localization(_Network):
     """`object-localization`: the box of the salient object."""
+
+    scale: Literal["fixed", "predicted"] = field(
+        default="fixed",
+        metadata=_help(
+            "standard deviation of each side: sqrt(1/2) frame units (Eq. 5), or predicted for each image (by all but"
+            " `paper` and `release`)"
+        ),
+    )
 
 
 @frozen
@@ -80,9 +108,22 @@ class BoxAdjustment:
     """`box-adjustment`: the four sides of a box, displaced."""
 
     levels: Sequence[float] = field(
-        default=(-10.0, -5.0, 0.0, 5.0, 10.0), metadata=_help("displacements of each side, in frame units")
+        default=(-10.0, -5.0, 0.0, 5.0, 10.0),
+        metadata=_help("displacements of each side, or with `scales` of the centre, in frame units"),
     )
-    center: Literal["target"] = field(default="target", metadata=_help("what is adjusted: the annotated box"))
+    scales: Sequence[float] = field(
+        default=(),
+        validator=_positive,
+        metadata=_help("factors on width and height, 1 among them: a grid in position and log-scale; empty: of sides"),
+    )
+    center: Literal["target", "prediction"] = field(
+        default="target", metadata=_help("what the E-step adjusts: the annotated box, or the predicted one")
+    )
+    annotation_scale: float = field(
+        default=20.0,
+        validator=validators.gt(0),
+        metadata=_help("how far a reference's side lies from the annotated one, in frame units, if it is predicted"),
+    )
     likelihood: Literal["reference", "frame"] = field(
         default="reference", metadata=_help("pixels that the downstream energy counts: inside the box, or all")
     )
@@ -92,6 +133,11 @@ class BoxAdjustment:
     flip: bool = field(default=False, metadata=_help("mirror at random in the M-step"))
     jitter: float = field(
         default=0.0, validator=_AT_LEAST_0, metadata=_help("move the sides at random in the M-step, at most this far")
+    )
+    zoom: Sequence[float] = field(
+        default=(1.0, 1.0),
+        validator=_grows,
+        metadata=_help("enlarge what the segmentation learns under by a random factor, in the M-step, least and most"),
     )
     colour: float = field(
         default=0.0, validator=_AT_LEAST_0, metadata=_help("change brightness, contrast, saturation by this share")

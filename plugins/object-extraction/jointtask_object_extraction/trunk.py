@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from jointtask_object_extraction.layers import Standardise
 from jointtask_object_extraction.weights import MOBILENET_V2
 
-__all__ = ["SmallEncoder", "Trunk"]
+__all__ = ["SmallEncoder", "Trunk", "convolution"]
 
 _GROUPS = 8
 
@@ -33,11 +33,11 @@ class Trunk(nn.Module):
         self.width = width
         self.standardise = Standardise(MOBILENET_V2, white=1)
         self.encoder = encoder
-        self.lateral = nn.ModuleList(_convolution(count, width, kernel=1) for count in channels)
-        self.near = _convolution(width, width)
-        self.far = _convolution(width, width, dilation=2)
+        self.lateral = nn.ModuleList(convolution(count, width, kernel=1) for count in channels)
+        self.near = convolution(width, width)
+        self.far = convolution(width, width, dilation=2)
         self.overall = nn.Linear(width, width)
-        self.join = _convolution(width, width)
+        self.join = convolution(width, width)
 
     def forward(self, image: Tensor) -> Tensor:
         """Map RGB images (B, 3, H, W) in [0, 1] to (B, width, h, w), as fine as the encoder's finest maps."""
@@ -67,10 +67,10 @@ class SmallEncoder(nn.Module):
         super().__init__()
         quarter, eighth = self.channels
         self.to_quarter = nn.Sequential(
-            _convolution(3, 16, kernel=5, stride=2),
-            _convolution(16, quarter, stride=2),
+            convolution(3, 16, kernel=5, stride=2),
+            convolution(16, quarter, stride=2),
         )
-        self.to_eighth = _convolution(quarter, eighth, stride=2)
+        self.to_eighth = convolution(quarter, eighth, stride=2)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map images (B, 3, H, W) in [-1, 1] to maps, finest first."""
@@ -78,7 +78,7 @@ class SmallEncoder(nn.Module):
         return [quarter, self.to_eighth(quarter)]
 
 
-def _convolution(channels: int, width: int, *, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+def convolution(channels: int, width: int, *, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     """Convolve, normalise over groups of channels (the same in training and in the E-step), rectify."""
     return nn.Sequential(
         nn.Conv2d(channels, width, kernel, stride, dilation * (kernel // 2), dilation),

@@ -18,6 +18,7 @@ from jointtask_object_extraction.settings import BoxAdjustment
 from torch import Tensor
 
 from jointtask.component import Context
+from jointtask.errors import ConfigError
 from jointtask.progress import SilentProgress
 from jointtask.randomness import Streams
 
@@ -48,6 +49,32 @@ def random_batch(count: int, seed: int = 0) -> dict[str, Tensor]:
 
 number = st.floats(-400, 600, width=32)
 four = st.tuples(number, number, number, number)
+
+
+class TestScales:
+    def test_the_grid_is_the_product_of_displacements_and_log_factors(self) -> None:
+        bridge = make_bridge(levels=[-20, 0, 20], scales=[0.5, 1, 2])
+        assert bridge.grid.shape == (3, 3, 3, 3)
+        assert bridge.grid.states[bridge.grid.start].tolist() == [0, 0, 0, 0]
+        assert bridge.coordinates == ("x", "y", "log width", "log height")
+        centre = torch.tensor([[60.0, 80.0, 100.0, 160.0]])
+        state = torch.tensor([[0, 0, 0, 0], [20, 0, math.log(2), 0], [0, -20, 0, math.log(0.5)]])
+        expected = [[60, 80, 100, 160], [60, 80, 140, 160], [60, 80, 100, 120]]
+        torch.testing.assert_close(bridge.reference(centre, state)[0], torch.tensor(expected, dtype=torch.float32))
+
+    def test_scales_without_a_one_are_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"bridge.scales has no 1: \[0.5, 2.0\]"):
+            make_bridge(scales=[0.5, 2.0])
+
+
+class TestRelocate:
+    def test_takes_the_box_of_what_was_predicted_with_its_context(self) -> None:
+        bridge = make_bridge(context=1.5)
+        mask = mask_of((100, 100, 120, 140), (0, 0, 0, 0))
+        old = torch.tensor([[0.0, 0.0, 50.0, 50.0], [10.0, 20.0, 60.0, 70.0]])
+        found = bridge.relocate(mask.float() * 0.6, old)
+        assert torch.equal(found[0], bridge.base({"mask": mask[:1]})[0])
+        assert torch.equal(found[1], old[1])
 
 
 class TestBase:
@@ -312,6 +339,16 @@ class TestAugment:
         batch = {"image": torch.zeros(8, 3, 224, 224, dtype=torch.uint8), "mask": mask_of(*[(3, 3, 6, 6)] * 8)}
         assert bool(bridge.usable(self.augment(bridge, batch)[0].conditioned).all())
 
+    def test_zoom_enlarges_only_what_the_downstream_task_learns_under(self) -> None:
+        bridge = make_bridge(zoom=[0.5, 3.0])
+        batch = {"image": torch.zeros(8, 3, 224, 224, dtype=torch.uint8), "mask": mask_of(*[(90, 80, 130, 140)] * 8)}
+        (_, reference, conditioned), before = self.augment(bridge, batch)
+        assert torch.equal(reference, before)
+        width, height = (conditioned[..., 2:] - conditioned[..., :2]).unbind(-1)
+        torch.testing.assert_close(width / 40, height / 60)
+        torch.testing.assert_close(conditioned[..., :2] + conditioned[..., 2:], torch.full((8, 3, 2), 220.0))
+        assert 20 <= width.min() < 40 < 80 < width.max() <= 120
+
     def test_colour_changes_the_image_alone(self) -> None:
         batch = random_batch(8)
         (changed, reference, _), before = self.augment(make_bridge(colour=0.3), batch)
@@ -355,7 +392,15 @@ def test_real_masks_survive_fifty_by_fifty() -> None:
     assert np.mean(scores) > 0.95
 
 
-def test_finish_takes_the_context_off_again() -> None:
+def test_the_box_is_that_of_the_mask() -> None:
+    photograph = Photograph("a", np.zeros((448, 448, 3), np.uint8), None)
+    frame = mask_of((40, 60, 100, 160))[0].float()
+    extraction = make_bridge().finish(frame, torch.tensor([0.0, 0.0, 224.0, 224.0]), photograph)
+    assert extraction.box is not None
+    assert np.allclose(extraction.box, [80, 120, 200, 320], atol=1)
+
+
+def test_without_a_mask_the_box_is_the_reference_without_its_context() -> None:
     bridge = make_bridge(context=1.25)
     enlarged = bridge.base({"mask": mask_of((40, 60, 100, 160))})[0]
     assert enlarged.tolist() == [32.5, 47.5, 107.5, 172.5]

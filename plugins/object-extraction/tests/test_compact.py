@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from jointtask_object_extraction.compact import SideHead, compact_localization, compact_segmentation
-from jointtask_object_extraction.likelihood import MaskTarget
+from jointtask_object_extraction.likelihood import BoxPrediction, MaskTarget
+from jointtask_object_extraction.localization import build_localization
 from jointtask_object_extraction.mobilenet import MobileNetV2
 from jointtask_object_extraction.settings import Localization, Segmentation
 from safetensors.torch import load_file
@@ -114,3 +115,18 @@ def test_pretrained_weights_fill_every_convolution(context: Context) -> None:
         (96, 10, 10),
         (320, 5, 5),
     ]
+
+
+def test_a_predicted_scale_is_read_beside_each_side(context: Context, frames: torch.Tensor) -> None:
+    network = compact_localization(Localization(network="compact", scale="predicted"), context)
+    prediction = network({"image": frames})
+    assert isinstance(prediction, BoxPrediction)
+    assert prediction.log_scale.shape == (3, 4)
+    assert torch.equal(network.reference(prediction), prediction.box)
+    network.energy(prediction, torch.full((3, 4), 100.0)).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_networks_of_the_paper_predict_no_scale(context: Context) -> None:
+    with pytest.raises(ConfigError, match="'paper' does not predict its scale"):
+        build_localization(Localization(network="paper", scale="predicted"), context)

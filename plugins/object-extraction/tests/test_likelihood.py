@@ -4,13 +4,35 @@ import math
 
 import pytest
 import torch
-from jointtask_object_extraction.likelihood import MaskTarget, box_energy, mask_energy
+from jointtask_object_extraction.likelihood import (
+    BoxPrediction,
+    BoxTask,
+    MaskTarget,
+    box_energy,
+    gaussian_energy,
+    mask_energy,
+)
 
 
 def test_box_energy_is_the_squared_error_summed_over_sides() -> None:
     box = torch.tensor([[1.0, 2.0, 30.0, 40.0], [0.0, 0.0, 10.0, 10.0]])
     reference = torch.tensor([[2.0, 0.0, 33.0, 40.0], [0.0, 0.0, 10.0, 10.0]])
     torch.testing.assert_close(box_energy(box, reference), torch.tensor([1.0 + 4.0 + 9.0, 0.0]))
+
+
+def test_the_gaussian_energy_is_minus_the_log_density_up_to_a_constant() -> None:
+    generator = torch.Generator().manual_seed(0)
+    box, reference = (224 * torch.rand(5, 4, generator=generator) for _ in range(2))
+    scale = 2 + 50 * torch.rand(5, 4, generator=generator)
+    density = torch.distributions.Normal(box, scale).log_prob(reference).sum(dim=1)
+    energy = BoxTask().energy(BoxPrediction(box, scale.log()), reference)
+    torch.testing.assert_close(energy, -density - 2 * math.log(2 * math.pi), rtol=1e-4, atol=1e-3)
+
+
+def test_a_scale_does_not_collapse() -> None:
+    box = torch.zeros(1, 4)
+    collapsed = gaussian_energy(BoxPrediction(box, torch.full((1, 4), -20.0)), box + 1)
+    torch.testing.assert_close(collapsed, torch.tensor([4 * (1 / 8 + math.log(2))]))
 
 
 def test_mask_energy_is_scale_times_summed_cross_entropy_plus_offset() -> None:
