@@ -1,4 +1,4 @@
-"""The command `jointtask extract`: cut objects out of images with a trained run."""
+"""The command `jointtask extract`: cut objects out of images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import typer
 from jointtask.config import RunTable
 from jointtask.errors import ConfigError, RunError
 from jointtask.progress import Progress, open_progress
-from jointtask_object_extraction.decode import squash
 from jointtask_object_extraction.extracting import Predict, Summary, extract_images
 from jointtask_object_extraction.inputs import Plan, plan_extraction
 from jointtask_object_extraction.outputs import ENDINGS
-from jointtask_object_extraction.photograph import Extraction, Photograph
+from jointtask_object_extraction.running import load_run
 
 if TYPE_CHECKING:
     from jointtask.registry import Registry
@@ -28,8 +27,8 @@ def extract(
     images: Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)],
     to: Annotated[Path, typer.Option("--to", help="Folder for the results; made if missing.", show_default=False)],
     model: Annotated[
-        str, typer.Option("--model", help="A run directory, or the name of a predictor.", show_default=False)
-    ] = "",
+        str, typer.Option("--model", help="A run directory, or the name of a predictor.")
+    ] = "shipped",
     save: Annotated[str, typer.Option("--save", help="What to write, separated by commas.")] = ",".join(ENDINGS),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     device: Annotated[str, typer.Option("--device", help=f"One of {', '.join(_DEVICES)}.")] = "auto",
@@ -41,12 +40,6 @@ def extract(
     kinds = _parse_kinds(save)
     if device not in _DEVICES:
         raise ConfigError(f"--device must be one of {', '.join(_DEVICES)}, got '{device}'")
-    if not model:
-        raise ConfigError(
-            "no model given",
-            cause="no trained model ships with jointtask yet",
-            remedy="train one: 'jointtask run examples/object_extraction.toml', then --model runs/object-extraction",
-        )
     plan = plan_extraction(images, to, kinds, overwrite=overwrite)
     from jointtask.registry import load_registry
 
@@ -62,27 +55,9 @@ def _load(model: str, registry: Registry, device: Any, progress: Progress) -> Pr
     from jointtask.assemble import find_predictor, make_context
 
     if Path(model).is_dir():
-        return _load_run(Path(model), registry, device, progress)
+        return load_run(Path(model), registry, device, progress)
     component = find_predictor(model, registry)
     predict: Predict = component.build(component.settings(), make_context(RunTable("extract", device=device), progress))
-    return predict
-
-
-def _load_run(directory: Path, registry: Registry, device: str, progress: Progress) -> Predict:
-    import torch
-
-    from jointtask.predict import load_predictor
-    from jointtask_object_extraction.box import BoxBridge
-
-    predictor = load_predictor(directory, registry, device=device, progress=progress)
-    if not isinstance(predictor.pair.bridge, BoxBridge):
-        raise ConfigError(f"{directory} does not extract objects", cause="it is a run with another bridge than boxes")
-
-    def predict(photograph: Photograph) -> Extraction:
-        frame = torch.from_numpy(squash(photograph.image)).permute(2, 0, 1)[None].contiguous()
-        extraction: Extraction = predictor.predict({"image": frame}, [photograph])[0]
-        return extraction
-
     return predict
 
 

@@ -89,8 +89,14 @@ def jointtask_metrics() -> Sequence[Component]:
 
 @hookimpl
 def jointtask_predictors() -> Sequence[Component]:
-    """Give the predictors that a trained pair has to beat."""
+    """Give the model that ships, and the predictors that a trained pair has to beat."""
     return [
+        Component(
+            "shipped",
+            NoSettings,
+            late("jointtask_object_extraction.running:shipped"),
+            "the trained model that comes with this plugin",
+        ),
         Component(
             "otsu",
             NoSettings,

@@ -1,0 +1,122 @@
+"""Where J is lost: to localization, to the resolution of masks, to segmentation.
+
+Each row scores the same trained run with one of its parts replaced by the truth:
+
+    python benchmarks/error_budget.py RUN [RUN ...] [--limit 300] [--states 81]
+
+"best of the grid" looks at the annotation to choose among the grid's references: it is an oracle, not a method.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jointtask_object_extraction.metrics import iou
+from torch import Tensor
+
+from jointtask.component import Context
+from jointtask.evaluate import through
+from jointtask.load import load_trained
+from jointtask.locate import cache_folder
+from jointtask.pair import Pair
+from jointtask.predict import Predictor, load_predictor
+from jointtask.progress import SilentProgress
+from jointtask.registry import load_registry
+
+BATCH = 16
+ROWS = (
+    "as the run predicts",
+    "one reference: the predicted box",
+    "perfect masks in the predicted box",
+    "one reference: the annotated box",
+    "best of the grid around the annotated box",
+    "perfect masks in the annotated box",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, help="run directories with test data")
+    parser.add_argument("--limit", type=int, default=0, help="score this many of the test examples; 0: all")
+    parser.add_argument("--states", type=int, default=81, help="at most this many states of the grid, evenly chosen")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    columns = [budget(run, arguments.limit, arguments.states) for run in arguments.runs]
+    print(f"| J, % | {' | '.join(run.name for run in arguments.runs)} |")
+    print(f"|---|{'---|' * len(columns)}")
+    for row, name in enumerate(ROWS):
+        print(f"| {name} | {' | '.join(f'{100 * column[row]:.2f}' for column in columns)} |")
+
+
+def budget(run: Path, limit: int, states: int) -> list[float]:
+    """Return the mean J of each row."""
+    registry, progress = load_registry(), SilentProgress()
+    table = load_trained(run / "config.toml", registry).data.test
+    if table is None:
+        raise SystemExit(f"{run} has no test data")
+    context = Context(torch.device("cpu"), workers=2, cache=cache_folder(), progress=progress)
+    dataset: Any = registry.find("dataset", table.name).build(table.settings, context)
+    predictor = load_predictor(run, registry, device="cpu")
+    plain = through(Predictor(predictor.pair))
+    grid = predictor.pair.bridge.grid.states
+    chosen = grid[torch.linspace(0, len(grid) - 1, min(states, len(grid))).round().long().unique()]
+    count = min(limit, len(dataset)) if limit else len(dataset)
+    scores: list[list[float]] = [[] for _ in ROWS]
+    for start in range(0, count, BATCH):
+        index = range(start, min(start + BATCH, count))
+        examples = [dataset.example(i) for i in index]
+        batch = dataset.batch(index)
+        with torch.inference_mode():
+            rows = [
+                [extraction.probability for extraction in through(predictor)(dataset, index, examples)],
+                [extraction.probability for extraction in plain(dataset, index, examples)],
+                *restored(predictor.pair, batch, chosen, examples),
+            ]
+        for row, maps in enumerate(rows):
+            scores[row].extend(best(some, example.mask) for some, example in zip(maps, examples, strict=True))
+    return [float(np.mean(row)) for row in scores]
+
+
+def restored(pair: Pair, batch: dict[str, Tensor], states: Tensor, examples: list[Any]) -> list[list[Any]]:
+    """Return the maps at the photographs' sizes of the rows from the third on; several for the best of the grid."""
+    bridge = pair.bridge
+    predicted = bridge.admit(pair.upstream.reference(pair.predict_upstream(batch)))[:, None]
+    annotated = bridge.base(batch)[:, None]
+    around = bridge.admit(bridge.reference(annotated[:, 0], states))
+
+    def solved(reference: Tensor) -> Tensor:
+        return bridge.restore(pair.predict_downstream(bridge.condition(batch, reference).input), reference)
+
+    def perfect(reference: Tensor) -> Tensor:
+        mask = bridge.condition(batch, reference).target.mask
+        return bridge.restore((2 * mask.float() - 1) * 20, reference)
+
+    def finished(maps: Tensor, reference: Tensor) -> list[list[Any]]:
+        return [
+            [
+                bridge.finish(one, box, example).probability
+                for one, box in zip(maps[row], reference[row], strict=True)
+            ]
+            for row, example in enumerate(examples)
+        ]
+
+    return [
+        finished(perfect(predicted), predicted),
+        finished(solved(annotated), annotated),
+        finished(solved(around), around),
+        finished(perfect(annotated), annotated),
+    ]
+
+
+def best(maps: Any, mask: Any) -> float:
+    """Return the J of a map, or of the best of several."""
+    several = maps if isinstance(maps, list) else [maps]
+    return max(iou(some >= 0.5, mask) for some in several)
+
+
+if __name__ == "__main__":
+    main()
