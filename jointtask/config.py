@@ -230,9 +230,7 @@ class EvaluationFile:
 
 @frozen
 class ArmTable:
-    """`[compare.arms.NAME]`: the keys that an arm sets, and their values."""
-
-    settings: Sequence[tuple[Sequence[str], Any]]
+    """`[compare.arms.NAME]`: any keys of the run file; `jointtask compare` reads them as it reads ``--set``."""
 
 
 @frozen

@@ -16,7 +16,6 @@ from jointtask.component import Component
 from jointtask.config import ArmTable, CompareFile, EvaluationFile, RunFile, Table
 from jointtask.describe import FACTORY, bound, leaves, optional, show, type_name, with_article
 from jointtask.errors import ConfigError
-from jointtask.override import flatten
 from jointtask.registry import Registry
 
 __all__ = ["Fault", "FaultyFileError", "absolute", "near", "structure"]
@@ -111,7 +110,7 @@ class _Reader:
             if component is not None and issubclass(kind, Table):
                 return self.component_table(kind, value, path, component)
             if issubclass(kind, ArmTable) and isinstance(value, dict):
-                return ArmTable(flatten(value))
+                return ArmTable()
             return self.table(kind, value, path)
         if origin is Literal:
             return self.choice(arguments, value, path)

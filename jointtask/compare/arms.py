@@ -14,7 +14,7 @@ from jointtask.config import CompareFile, CompareTable, RunFile
 from jointtask.describe import show
 from jointtask.errors import ConfigError
 from jointtask.load import parse
-from jointtask.override import Setting, apply, names_component, override, split
+from jointtask.override import Setting, apply, flatten, names_component, override, split
 from jointtask.structure import Fault, FaultyFileError, absolute, near, structure
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def plan(
         table = structure(data, registry, str(path), CompareFile).compare
     except FaultyFileError as error:
         faults += error.faults
-    choices = _choices(table, varied)
+    choices = _choices(_named(data), varied)
     if not choices and not faults:
         raise ConfigError(
             f"{path}: nothing to compare",
@@ -133,9 +133,17 @@ def plan(
     return Plan(run.name, folder, arms, asked or names[0], seeds or table.seeds)
 
 
-def _choices(table: CompareTable, varied: Sequence[Setting]) -> list[tuple[str, list[Setting]]]:
+def _named(data: Mapping[str, Any]) -> list[tuple[str, list[Setting]]]:
+    """Return the arms that the file names, with what they set, even if its table `compare` has faults."""
+    table = data.get("compare")
+    arms = table.get("arms") if isinstance(table, dict) else None
+    known = arms.items() if isinstance(arms, dict) else ()
+    return [(name, flatten(arm)) for name, arm in known if isinstance(arm, dict)]
+
+
+def _choices(named: list[tuple[str, list[Setting]]], varied: Sequence[Setting]) -> list[tuple[str, list[Setting]]]:
     """Return the product of the named arms and of the values of each key: names of arms with their settings."""
-    axes = [[(name, list(arm.settings)) for name, arm in table.arms.items()]] if table.arms else []
+    axes = [named] if named else []
     values: dict[tuple[str, ...], list[Any]] = {}
     for keys, value in varied:
         values.setdefault(tuple(keys), []).append(value)

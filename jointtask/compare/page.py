@@ -20,11 +20,12 @@ __all__ = ["render"]
 
 @frozen
 class _Cell:
-    """A score as shown: its mean, and below it the interval, the difference and what to make of that."""
+    """A score as shown: mean, difference, the interval of each, and what to make of them."""
 
     mean: str
     interval: str = ""
     difference: str = ""
+    within: str = ""
     verdict: str = ""
 
 
@@ -39,6 +40,7 @@ class _Row:
     settings: str
     links: Sequence[tuple[str, str]]
     cells: Sequence[_Cell]
+    width: float
 
 
 def render(comparison: Comparison) -> bytes:
@@ -52,7 +54,7 @@ def render(comparison: Comparison) -> bytes:
     page = template("jointtask.compare").render(
         comparison=comparison,
         title=title(comparison),
-        method=method(comparison),
+        method=method(comparison).replace(" %", text.PERCENT),
         remarks=remarks(comparison),
         columns=shown,
         rows=[_row(comparison, arm, position, shown) for position, arm in enumerate(comparison.arms)],
@@ -74,7 +76,15 @@ def _row(comparison: Comparison, arm: ArmRecord, position: int, shown: Sequence[
         settings=", ".join(f"{key} = {value}" for key, value in arm.settings.items()) or "as in the file",
         links=[(f"seed {run.seed}", f"{quote(run.directory)}/report.html") for run in arm.runs if not run.failure],
         cells=[_cell(comparison, arm, item) for item in shown],
+        width=_width(comparison, arm, shown[0]) if shown else 0.0,
     )
+
+
+def _width(comparison: Comparison, arm: ArmRecord, item: Column) -> float:
+    """Return the width of an arm's bar: of the whole for a percentage, else of the largest."""
+    values = {one.name: one.statistics[item.name].mean for one in comparison.arms if item.name in one.statistics}
+    full = 1.0 if item.percent else max(map(abs, values.values()), default=0.0) or 1.0
+    return text.width(values.get(arm.name, 0.0) / full)
 
 
 def _cell(comparison: Comparison, arm: ArmRecord, item: Column) -> _Cell:
@@ -85,9 +95,9 @@ def _cell(comparison: Comparison, arm: ArmRecord, item: Column) -> _Cell:
     interval = bounds(statistic.interval, item.percent) if statistic.interval else ""
     if statistic.difference is None:
         return _Cell(mean, interval)
-    within = bounds(statistic.difference_interval, item.percent, sign=True)
-    apart = f"{signed(statistic.difference, item.percent)} ({within})"
-    return _Cell(mean, interval, apart, verdict(comparison, arm, item.name))
+    within = bounds(statistic.difference_interval, item.percent, sign=True) if statistic.difference_interval else ""
+    apart = signed(statistic.difference, item.percent)
+    return _Cell(mean, interval, apart, within, verdict(comparison, arm, item.name))
 
 
 def _seeds(comparison: Comparison, shown: Sequence[Column]) -> Grid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from jointtask.compare.record import ArmRecord, Comparison
@@ -23,7 +24,7 @@ def lines(comparison: Comparison) -> list[str]:
     found = [title(comparison)]
     if rows := score_rows(comparison):
         found += [*align(rows), ""]
-    return [*found, *align(cost_rows(comparison)), *remarks(comparison)]
+    return [*found, *align(cost_rows(comparison)), "", *wrap(method(comparison), 110), *remarks(comparison)]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -119,11 +120,12 @@ def remarks(comparison: Comparison) -> list[str]:
     """Say what a reader should know: failures, arms that came out the same, settings that were not read."""
     said = [f"failed: {run.directory}: {run.failure}" for _, run in comparison.failures]
     for pair in comparison.identical:
-        which = ", ".join(map(str, pair.seeds))
+        which = f"seed{'s' * (len(pair.seeds) > 1)} {', '.join(map(str, pair.seeds))}"
         what = "weights and scores" if pair.scores else "weights, though not the same scores"
+        where = "" if pair.scores else " in the training"
         said.append(
-            f"bit-identical: {pair.arms[0]} and {pair.arms[1]} have the same {what}, for seed {which}: "
-            "what they vary changed nothing in the training."
+            f"bit-identical: {pair.arms[0]} and {pair.arms[1]} have the same {what}, for {which}: "
+            f"what they vary changed nothing{where}."
         )
     said += [f"not read by {arm.name}: {line}" for arm in comparison.arms for line in arm.unread]
     return [*said, *comparison.notes]
