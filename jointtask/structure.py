@@ -23,7 +23,7 @@ __all__ = ["Fault", "FaultyFileError", "absolute", "near", "structure"]
 File = TypeVar("File", RunFile, EvaluationFile, CompareFile)
 
 RESERVED = "compare"
-"""The top-level table that belongs to the command `compare` and is nothing to a run."""
+"""The top-level table that the command `compare` alone reads, as a `CompareFile`."""
 
 _KINDS: Mapping[type, str] = {bool: "the boolean", int: "the integer", float: "the number", str: "the string"}
 

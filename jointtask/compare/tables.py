@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import Any
 
 from jointtask.compare.record import ArmRecord, Comparison
@@ -118,13 +119,15 @@ def cost_rows(comparison: Comparison) -> list[list[str]]:
 
 def remarks(comparison: Comparison) -> list[str]:
     """Say what a reader should know: failures, arms that came out the same, settings that were not read."""
-    said = [f"failed: {run.directory}: {run.failure}" for _, run in comparison.failures]
+    said = []
+    for arm in comparison.arms:
+        if failed := [run for run in arm.runs if run.failure]:
+            said.append(f"failed: {arm.name}, {_seeds([run.seed for run in failed])}: {failed[0].failure}")
     for pair in comparison.identical:
-        which = f"seed{'s' * (len(pair.seeds) > 1)} {', '.join(map(str, pair.seeds))}"
         what = "weights and scores" if pair.scores else "weights, though not the same scores"
         where = "" if pair.scores else " in the training"
         said.append(
-            f"bit-identical: {pair.arms[0]} and {pair.arms[1]} have the same {what}, for {which}: "
+            f"bit-identical: {pair.arms[0]} and {pair.arms[1]} have the same {what}, for {_seeds(pair.seeds)}: "
             f"what they vary changed nothing{where}."
         )
     said += [f"not read by {arm.name}: {line}" for arm in comparison.arms for line in arm.unread]
@@ -134,7 +137,7 @@ def remarks(comparison: Comparison) -> list[str]:
 def verdict(comparison: Comparison, arm: ArmRecord, name: str) -> str:
     """Say how an arm's score stands to the reference."""
     if all(run.failure for run in arm.runs):
-        return f"failed: {arm.runs[0].failure.splitlines()[0]}"
+        return f"failed: {shorten(arm.runs[0].failure.splitlines()[0], 60)}"
     if arm.name == comparison.reference:
         return "reference"
     statistic = arm.statistics.get(name)
@@ -164,6 +167,10 @@ def _label(name: str, known: Mapping[str, Any]) -> str:
     return f"{name}{', %' if known.get('percent') else ''}{arrow}"
 
 
+def _seeds(numbers: Sequence[int]) -> str:
+    return f"seed{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
@@ -189,4 +196,6 @@ def _latex(rows: Sequence[Sequence[str]], columns: str) -> str:
 
 
 def _latex_row(row: Sequence[str]) -> str:
-    return " & ".join("".join(_ESCAPED.get(character, character) for character in cell) for cell in row) + r" \\"
+    cells = ["".join(_ESCAPED.get(character, character) for character in cell) for cell in row]
+    # A hyphen before a number is a minus.
+    return " & ".join(re.sub(r"(?<![^ ])-(?=[0-9])", "$-$", cell) for cell in cells) + r" \\"
