@@ -8,6 +8,9 @@ from typing import Any, Literal
 from attrs import field, frozen, validators
 
 __all__ = [
+    "ArmTable",
+    "CompareFile",
+    "CompareTable",
     "DataTables",
     "EmTable",
     "EvaluateTable",
@@ -35,6 +38,11 @@ def _help(text: str, **more: Any) -> dict[str, Any]:
 def _folder_name(instance: object, attribute: Any, value: str) -> None:
     if value in ("", ".", "..") or any(character in value for character in "/\\\0"):
         raise ValueError(f"must be the plain name of a folder, got {value!r}")
+
+
+def _folder_names(instance: object, attribute: Any, value: Mapping[str, Any]) -> None:
+    for name in value:
+        _folder_name(instance, attribute, name)
 
 
 def _rates(instance: object, attribute: Any, value: Mapping[str, float]) -> None:
@@ -227,3 +235,26 @@ class EvaluationFile:
     run: RunTable
     data: TestTable
     evaluate: EvaluateTable = field(factory=EvaluateTable)
+
+
+@frozen
+class ArmTable:
+    """`[compare.arms.NAME]`: any keys of the run file; `jointtask compare` reads them as it reads ``--set``."""
+
+
+@frozen
+class CompareTable:
+    """`[compare]`: what `jointtask compare` runs."""
+
+    reference: str = field(default="", metadata=_help("name of the arm that the others are held against; the first"))
+    seeds: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("runs of each arm, from run.seed upwards"))
+    arms: Mapping[str, ArmTable] = field(
+        factory=dict, validator=_folder_names, metadata=_help("for each arm, the keys that it sets, as --set would")
+    )
+
+
+@frozen
+class CompareFile:
+    """The one table of a run file that `jointtask compare` alone reads."""
+
+    compare: CompareTable = field(factory=CompareTable)

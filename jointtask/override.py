@@ -13,7 +13,10 @@ import tomli_w
 from jointtask.config import SamplerTable, Table, TaskTable
 from jointtask.errors import ConfigError
 
-__all__ = ["override"]
+__all__ = ["Setting", "apply", "flatten", "names_component", "override", "split"]
+
+Setting = tuple[Sequence[str], Any]
+"""A key as its parts, and the value that it is given."""
 
 _TABLES = {"upstream": TaskTable, "downstream": TaskTable, "sampler": SamplerTable}
 
@@ -43,12 +46,16 @@ def override(data: Mapping[str, Any], overrides: Sequence[str]) -> tuple[dict[st
     ConfigError
         If an override is not ``KEY=VALUE``, or its key leads through something that is no table.
     """
+    return apply(data, [split(text) for text in overrides])
+
+
+def apply(data: Mapping[str, Any], settings: Sequence[Setting]) -> tuple[dict[str, Any], list[str]]:
+    """Apply settings whose keys are split; all else as `override`."""
     result = copy.deepcopy(dict(data))
     notes: list[str] = []
-    pairs = [_split(text) for text in overrides]
-    for keys, value in sorted(pairs, key=lambda pair: not _names_component(pair[0])):
+    for keys, value in sorted(settings, key=lambda setting: not names_component(setting[0])):
         parent = _descend(result, keys)
-        if _names_component(keys) and isinstance(parent, dict):
+        if names_component(keys) and isinstance(parent, dict):
             old = parent.get("name", value)
             if old != value:
                 core = {field.name for field in attrs.fields(_TABLES.get(keys[0], Table))}
@@ -59,18 +66,18 @@ def override(data: Mapping[str, Any], overrides: Sequence[str]) -> tuple[dict[st
     return result, notes
 
 
-def _split(text: str) -> tuple[list[str], Any]:
+def split(text: str, option: str = "--set") -> Setting:
+    """Split ``a.b=VALUE`` into its keys and its value, which is TOML or else text.
+
+    Raises
+    ------
+    ConfigError
+        If it is not ``KEY=VALUE``, naming the option that it was given with.
+    """
     key, equals, value = text.partition("=")
-    try:
-        tree: Any = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
-        tree = {}
-    keys: list[str] = []
-    while isinstance(tree, dict) and len(tree) == 1:
-        ((name, tree),) = tree.items()
-        keys.append(name)
-    if not equals or not keys or tree != 0:
-        raise ConfigError(f"--set {text}: not KEY=VALUE", remedy="write for example --set em.rounds=3")
+    keys = _parts(key)
+    if not equals or not keys:
+        raise ConfigError(f"{option} {text}: not KEY=VALUE", remedy=f"write for example {option} em.rounds=3")
     try:
         parsed = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
@@ -78,7 +85,29 @@ def _split(text: str) -> tuple[list[str], Any]:
     return keys, parsed["value"] if len(parsed) == 1 else value
 
 
-def _names_component(keys: Sequence[str]) -> bool:
+def flatten(tables: Mapping[str, Any], parents: Sequence[str] = ()) -> list[Setting]:
+    """Return what nested tables set; a key may be dotted, as in ``"em.rounds"``, and an empty table is a value."""
+    settings: list[Setting] = []
+    for key, value in tables.items():
+        keys = [*parents, *(_parts(key) or [key])]
+        settings += flatten(value, keys) if isinstance(value, dict) and value else [(keys, value)]
+    return settings
+
+
+def _parts(key: str) -> list[str]:
+    """Return the parts of a dotted key as TOML reads it; none if it is no key."""
+    try:
+        tree: Any = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:
+        return []
+    parts: list[str] = []
+    while isinstance(tree, dict) and len(tree) == 1:
+        ((name, tree),) = tree.items()
+        parts.append(name)
+    return parts if tree == 0 else []
+
+
+def names_component(keys: Sequence[str]) -> bool:
     """Say whether keys lead to the name in a component's table."""
     table = keys[:-1]
     return keys[-1] == "name" and (
@@ -113,10 +142,10 @@ def _assign(parent: Any, keys: Sequence[str], value: Any) -> None:
 def _position(at: Any, keys: Sequence[str], depth: int) -> int:
     where, key = ".".join(keys[:depth]), keys[depth]
     if not isinstance(at, list):
-        raise ConfigError(f"--set {'.'.join(keys)}: {where} is a value, not a table")
+        raise ConfigError(f"{'.'.join(keys)}: {where} is a value, not a table")
     if not key.isdecimal() or int(key) > len(at):
         raise ConfigError(
-            f"--set {'.'.join(keys)}: {where} is an array of {len(at)}, and '{key}' is none of its positions",
+            f"{'.'.join(keys)}: {where} is an array of {len(at)}, and '{key}' is none of its positions",
             remedy=f"name a position from 0; {len(at)} appends",
         )
     return int(key)

@@ -13,17 +13,17 @@ import attrs
 from attrs import Attribute, frozen
 
 from jointtask.component import Component
-from jointtask.config import EvaluationFile, RunFile, Table
+from jointtask.config import ArmTable, CompareFile, EvaluationFile, RunFile, Table
 from jointtask.describe import FACTORY, bound, leaves, optional, show, type_name, with_article
 from jointtask.errors import ConfigError
 from jointtask.registry import Registry
 
-__all__ = ["Fault", "absolute", "structure"]
+__all__ = ["Fault", "FaultyFileError", "absolute", "near", "structure"]
 
-File = TypeVar("File", RunFile, EvaluationFile)
+File = TypeVar("File", RunFile, EvaluationFile, CompareFile)
 
 RESERVED = "compare"
-"""The top-level table that belongs to the command `compare` and is nothing to a run."""
+"""The top-level table that the command `compare` alone reads, as a `CompareFile`."""
 
 _KINDS: Mapping[type, str] = {bool: "the boolean", int: "the integer", float: "the number", str: "the string"}
 
@@ -34,6 +34,22 @@ class Fault:
 
     path: str
     reason: str
+
+
+class FaultyFileError(ConfigError):
+    """A file with faults; the message lists all of them.
+
+    Parameters
+    ----------
+    source : str
+        What the file is called.
+    faults : sequence of Fault
+        At least one.
+    """
+
+    def __init__(self, source: str, faults: Sequence[Fault]) -> None:
+        super().__init__(_listing(source, faults))
+        self.faults = faults
 
 
 def structure(data: Mapping[str, Any], registry: Registry, source: str, cls: type[File]) -> File:
@@ -48,24 +64,24 @@ def structure(data: Mapping[str, Any], registry: Registry, source: str, cls: typ
     source : str
         What the file is called in error messages.
     cls : type
-        `RunFile` or `EvaluationFile`.
+        `RunFile` or `EvaluationFile`; or `CompareFile`, which reads the table `compare` and nothing else.
 
     Returns
     -------
-    RunFile or EvaluationFile
+    RunFile, EvaluationFile or CompareFile
         Defaults filled, paths absolute.
 
     Raises
     ------
-    ConfigError
+    FaultyFileError
         If anything is wrong: the message lists every fault with its key path.
     """
     reader = _Reader(registry)
-    tables = {key: value for key, value in data.items() if key != RESERVED}
+    tables = {key: value for key, value in data.items() if (key == RESERVED) == (cls is CompareFile)}
     file: File | None = reader.table(cls, tables, "")
     reader.cross_check(tables)
     if reader.faults or file is None:
-        raise ConfigError(_listing(source, reader.faults))
+        raise FaultyFileError(source, reader.faults)
     return file
 
 
@@ -93,6 +109,8 @@ class _Reader:
         if isinstance(kind, type) and attrs.has(kind):
             if component is not None and issubclass(kind, Table):
                 return self.component_table(kind, value, path, component)
+            if issubclass(kind, ArmTable) and isinstance(value, dict):
+                return ArmTable()
             return self.table(kind, value, path)
         if origin is Literal:
             return self.choice(arguments, value, path)
@@ -172,7 +190,7 @@ class _Reader:
         for key, item in value.items():
             if key not in known:
                 what = "table" if isinstance(item, dict) else "key"
-                hint = _near(key, known) or (f"; known here: {', '.join(known)}" if known else "")
+                hint = near(key, known) or (f"; known here: {', '.join(known)}" if known else "")
                 self.fault(_join(path, key), f"unknown {what}{hint}")
 
     def keys(
@@ -250,7 +268,8 @@ def _names(fields: Iterable[Attribute[Any]]) -> list[str]:
     return [field.alias or field.name for field in fields]
 
 
-def _near(value: object, known: Sequence[str]) -> str:
+def near(value: object, known: Sequence[str]) -> str:
+    """Return a hint at the known name that is nearest to a wrong one; "" if none is near."""
     near = get_close_matches(value, known, 1) if isinstance(value, str) else []
     return f"; did you mean '{near[0]}'?" if near else ""
 

@@ -84,9 +84,9 @@ def test_the_reference_of_the_run_file_is_not_stale(generate: ModuleType) -> Non
 
 def test_every_command_and_option_is_in_the_documentation(generate: ModuleType) -> None:
     written = (DOCS / "commands.md").read_text()
-    for name in ("run", "check", "evaluate", "plugins", "components"):
+    for name in ("run", "check", "compare", "evaluate", "plugins", "components"):
         assert f"## `jointtask {name}`" in written
-    for option in ("--set", "--output", "--plugin", "--fresh", "--json"):
+    for option in ("--set", "--output", "--plugin", "--fresh", "--json", "--vary", "--seeds", "--reference"):
         assert option in written
 
 
@@ -108,6 +108,22 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
     assert files == named
     written = {path.name for path in (tmp_path / "cut").iterdir()}
     assert written == {"cat-mask.png", "cat-cutout.png", "cat-box.json", "cat-overlay.jpg"}
+
+
+@pytest.mark.slow
+def test_the_page_on_comparisons_runs(tmp_path: Path) -> None:
+    pytest.importorskip("jointtask_object_extraction", reason="the examples extract objects: install its plugin")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    page = DOCS / "compare.md"
+    for (language, *more), text in blocks(page):
+        if language == "toml":
+            with (tmp_path / more[0]).open("a") as file:
+                file.write(text)
+        elif language == "sh":
+            jointtask(text, tmp_path, int(more[0].removeprefix("exit=")) if more else 0)
+    files = {path.name for path in (tmp_path / "runs" / "small-compare").iterdir()}
+    named = re.findall(r"`(\S+?)/?`", "".join(re.findall(r"^\| (`.+?) \|", page.read_text(), re.M)))
+    assert files == {*named}
 
 
 def test_the_sampler_of_the_readme_is_a_plugin_of_one_file(importance: Path) -> None:

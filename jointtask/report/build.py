@@ -23,7 +23,7 @@ from jointtask.report.scores import RESAMPLES, columns, score_tables
 if TYPE_CHECKING:
     from jointtask.panel import Panel
 
-__all__ = ["read_report", "render", "write_report"]
+__all__ = ["read_report", "render", "template", "write_report"]
 
 
 def write_report(
@@ -72,7 +72,7 @@ def render(record: RunRecord, panels: Sequence[Panel] = (), *, coordinates: Sequ
     Parameters are those of `write_report`.
     """
     tables = score_tables(record)
-    return _template().render(
+    return template("jointtask.report").render(
         record=record,
         own=OWN,
         resamples=RESAMPLES,
@@ -92,9 +92,11 @@ def render(record: RunRecord, panels: Sequence[Panel] = (), *, coordinates: Sequ
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(package: str) -> jinja2.Template:
+    """Return the page of a package; it can use what lies beside the report's own."""
+    packages = dict.fromkeys([package, "jointtask.report"])
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("jointtask.report", "."),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name, ".") for name in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -14,15 +14,16 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "adjustment", "chart"]
+__all__ = ["COLOURS", "SIZE", "Line", "adjustment", "chart", "inside", "svg"]
 
-_SIZE, _SMALL = (3.3, 2.1), (2.6, 1.7)  # inches
+SIZE, _SMALL = (3.3, 2.1), (2.6, 1.7)  # inches
 _LEAST_SPAN = 0.02  # of an axis, as a share of its values: noise should not look like a fall
 
 # Drawn in these colours, then replaced by the page's variables: a figure follows light and dark mode.
 _INK, _RULE = "#101112", "#d0d1d2"
-_SERIES = {"a": "#0072b2", "b": "#d55e00"}  # Okabe and Ito's blue and vermilion, safe for the colour-blind
-_VARIABLES = {_INK: "ink", _RULE: "rule"} | {colour: name for name, colour in _SERIES.items()}
+COLOURS = {"a": "#0072b2", "b": "#d55e00", "c": "#009e73", "d": "#cc79a7", "e": "#e69f00", "f": "#6a5acd"}
+"""Of series, by the names of the page's variables: Okabe and Ito's, safe for the colour-blind, and a violet."""
+_VARIABLES = {_INK: "ink", _RULE: "rule"} | {colour: name for name, colour in COLOURS.items()}
 
 # What a stand-alone file needs and a page does not: rules for all elements, name spaces, fonts, ids of one file only.
 _SURPLUS = (
@@ -60,16 +61,19 @@ class Line:
         What it is, for the text that stands for the figure.
     values : sequence of float
         One per round; NaN is a gap.
-    colour : "a" or "b"
-        The page's first or second series colour.
+    colour : str
+        One of `COLOURS`.
     dashed : bool
         Told apart without colour.
+    band : sequence of pairs of float
+        The range around each value; empty for none.
     """
 
     label: str
     values: Sequence[float]
     colour: str = "a"
     dashed: bool = False
+    band: Sequence[tuple[float, float]] = ()
 
 
 def chart(rounds: Sequence[int], lines: Sequence[Line], title: str, *, small: bool = False) -> Markup | None:
@@ -95,17 +99,20 @@ def chart(rounds: Sequence[int], lines: Sequence[Line], title: str, *, small: bo
     if not lines:
         return None
 
-    size = _SMALL if small else _SIZE
+    size = _SMALL if small else SIZE
 
     def draw(figure: Figure) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        axes = figure.add_axes(_inside(size))
+        axes = figure.add_axes(inside(size))
         for line in lines:
+            if line.band:
+                low, high = zip(*line.band, strict=True)
+                axes.fill_between(rounds, low, high, color=COLOURS[line.colour], alpha=0.15, linewidth=0)
             axes.plot(
                 rounds,
                 line.values,
-                color=_SERIES[line.colour],
+                color=COLOURS[line.colour],
                 linestyle=(0, (4, 2)) if line.dashed else "solid",
                 linewidth=1.8,
                 marker="o",
@@ -115,13 +122,13 @@ def chart(rounds: Sequence[int], lines: Sequence[Line], title: str, *, small: bo
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
         axes.ticklabel_format(axis="y", useOffset=False, scilimits=(-3, 5))
         axes.margins(y=0.12)
-        low, high = axes.get_ylim()
-        short = max(0.0, _LEAST_SPAN * max(abs(low), abs(high)) - (high - low)) / 2
-        axes.set_ylim(low - short, high + short)
+        bottom, top = axes.get_ylim()
+        short = max(0.0, _LEAST_SPAN * max(abs(bottom), abs(top)) - (top - bottom)) / 2
+        axes.set_ylim(bottom - short, top + short)
         axes.set_xlim(min(rounds) - 0.4, max(rounds) + 0.4)
         axes.set_xlabel("round")
 
-    return _svg(draw, size, _description(title, rounds, lines))
+    return svg(draw, size, _description(title, rounds, lines))
 
 
 def adjustment(
@@ -148,10 +155,10 @@ def adjustment(
         from matplotlib.colors import to_rgb
         from matplotlib.ticker import MaxNLocator
 
-        left, bottom, width, height = _inside(_SMALL)
+        left, bottom, width, height = inside(_SMALL)
         over = figure.add_axes((left, bottom, 0.56 * width, height))
         last = figure.add_axes((left + 0.6 * width, bottom, 0.4 * width, height), sharey=over)
-        colour = np.array([[[*to_rgb(_SERIES["a"]), share / most] for share in row] for row in shares])
+        colour = np.array([[[*to_rgb(COLOURS["a"]), share / most] for share in row] for row in shares])
         over.grid(False)
         edges = np.arange(len(rounds) + 1) - 0.5, np.arange(len(levels) + 1) - 0.5
         over.pcolormesh(*edges, colour, antialiased=False)  # else seams show between the cells
@@ -162,14 +169,14 @@ def adjustment(
         over.set_yticks(range(0, len(levels), skip), levels[::skip])
         last.grid(visible=True, axis="x")
         last.grid(visible=False, axis="y")
-        last.barh(range(len(levels)), [100 * row[-1] for row in shares], color=_SERIES["a"], height=0.75)
+        last.barh(range(len(levels)), [100 * row[-1] for row in shares], color=COLOURS["a"], height=0.75)
         last.set_xlabel(f"round {rounds[-1]}, %")
         last.tick_params(labelleft=False)
         last.set_xlim(left=0)
         last.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
 
     parts = ", ".join(f"{level}: {100 * row[-1]:.0f} %" for level, row in zip(levels, shares, strict=True))
-    return _svg(draw, _SMALL, f"{title}. Round {rounds[-1]}: {parts}.")
+    return svg(draw, _SMALL, f"{title}. Round {rounds[-1]}: {parts}.")
 
 
 def _share(histogram: Mapping[str, int], level: str) -> float:
@@ -180,7 +187,7 @@ def _step(rounds: Sequence[int]) -> int:
     return max(1, math.ceil(len(rounds) / 6))  # six labels fit the narrowest figure
 
 
-def _inside(size: tuple[float, float]) -> tuple[float, float, float, float]:
+def inside(size: tuple[float, float]) -> tuple[float, float, float, float]:
     """Return the place of the axes in a figure of this size, in inches; margins are fixed, as fitting them is slow."""
     left, bottom, right, top = 0.5, 0.4, 0.06, 0.16
     width, height = size
@@ -197,7 +204,8 @@ def _description(title: str, rounds: Sequence[int], lines: Sequence[Line]) -> st
     return f"{title}. {'; '.join(parts)}."
 
 
-def _svg(draw: Callable[[Figure], None], size: tuple[float, float], description: str) -> Markup:
+def svg(draw: Callable[[Figure], None], size: tuple[float, float], description: str) -> Markup:
+    """Draw a figure of this size, in inches, with a text that stands for it."""
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -11,7 +11,18 @@ from attrs import frozen
 from jointtask.record import OWN, RunRecord, ScoreRecord
 from jointtask.report import text
 
-__all__ = ["RESAMPLES", "Cell", "Column", "Row", "ScoreTable", "columns", "interval", "score_tables"]
+__all__ = [
+    "RESAMPLES",
+    "Cell",
+    "Column",
+    "Row",
+    "ScoreTable",
+    "column",
+    "columns",
+    "interval",
+    "metric_of",
+    "score_tables",
+]
 
 """The predictor's name in the scores of the run itself."""
 
@@ -114,10 +125,11 @@ def columns(record: RunRecord) -> list[Column]:
         named |= dict.fromkeys(scores.values)
     for entry in record.rounds:
         named |= dict.fromkeys(entry.validation)
-    return [_column(name, record.definitions.get(name, {})) for name in named]
+    return [column(name, record.definitions.get(name, {})) for name in named]
 
 
-def _column(name: str, definition: Mapping[str, object]) -> Column:
+def column(name: str, definition: Mapping[str, object]) -> Column:
+    """Return a summary with what is known of it."""
     return Column(
         name=name,
         definition=str(definition.get("definition", "")),
@@ -148,7 +160,7 @@ def score_tables(record: RunRecord) -> list[ScoreTable]:
 def _cells(column: Column, records: Sequence[ScoreRecord]) -> list[Cell]:
     values = [text.finite(scores.values.get(column.name)) for scores in records]
     known = [value for value in values if not math.isnan(value)]
-    metric = _metric(column.name, records)
+    metric = metric_of(column.name, records)
     best = math.nan
     if len(known) > 1 and column.better:
         best = max(known) if column.better == "higher" else min(known)
@@ -166,7 +178,7 @@ def _ordered(scores: ScoreRecord, metric: str) -> list[float]:
     return [text.finite(per_example[name]) for name in sorted(per_example)]
 
 
-def _metric(summary: str, records: Sequence[ScoreRecord]) -> str | None:
+def metric_of(summary: str, records: Sequence[ScoreRecord]) -> str | None:
     """Return the only metric whose mean over examples equals the summary in every record that has it."""
     names = dict.fromkeys(metric for scores in records for metric, values in scores.per_example.items() if values)
     found = [name for name in names if all(_is_mean(summary, name, scores) for scores in records)]

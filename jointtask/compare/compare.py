@@ -1,0 +1,148 @@
+"""A comparison, from its plan to its tables and its page."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import torch
+
+from jointtask.assemble import assemble
+from jointtask.check import unread_settings
+from jointtask.compare.arms import Plan
+from jointtask.compare.outcome import Outcome, summarise
+from jointtask.compare.page import render
+from jointtask.compare.record import Comparison
+from jointtask.compare.tables import latex, markdown
+from jointtask.errors import ConfigError, UserError
+from jointtask.files import write_atomic
+from jointtask.identity import require_same_run
+from jointtask.keeper import StoppedError
+from jointtask.progress import Progress
+from jointtask.report.plain import plain
+from jointtask.run import run
+from jointtask.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from jointtask.registry import Registry
+
+__all__ = ["compare"]
+
+
+def compare(plan: Plan, registry: Registry, *, fresh: bool, progress: Progress) -> Comparison:
+    """Run every arm with every seed, from wherever an earlier call has left them, and hold them against each other.
+
+    Each is an ordinary run in a directory of its own inside `plan.folder`. One that fails does not stop the others.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to compare.
+    registry : Registry
+        Where its components are found.
+    fresh : bool
+        Start all runs again, even those that are finished.
+    progress : Progress
+        Where it reports.
+
+    Returns
+    -------
+    Comparison
+        Also written to the folder, as JSON, Markdown, LaTeX and a page.
+
+    Raises
+    ------
+    ConfigError
+        Before anything runs, if an arm cannot be built or a directory holds another run.
+    StoppedError
+        If it was asked to stop; everything is saved.
+    """
+    outcomes: list[list[Outcome]] = [[] for _ in plan.arms]
+    with RunDirectory(plan.folder).held(), _interruptible():
+        try:
+            for line in _same_settings(plan):
+                progress.say(line)
+            _require_runnable(plan, registry, fresh, progress)
+            _run_all(plan, registry, fresh, progress, outcomes)
+        except (StoppedError, KeyboardInterrupt) as error:
+            done = sum(map(len, outcomes))
+            raise StoppedError(
+                f"stopped after {done} of {len(plan.arms) * plan.seeds} runs; everything is saved in {plan.folder}",
+                remedy="run the same command again (without --fresh) to go on from here",
+            ) from error
+        unread = [unread_settings(arm.runfile, registry) for arm in plan.arms]
+        comparison = summarise(plan, outcomes, unread)
+        _write(comparison, plan.folder)
+    return comparison
+
+
+def _run_all(plan: Plan, registry: Registry, fresh: bool, progress: Progress, outcomes: list[list[Outcome]]) -> None:
+    threads = torch.get_num_threads()
+    total = len(plan.arms) * plan.seeds
+    # Seeds are the outer loop, so that a comparison that is stopped has whole rows.
+    for k in range(plan.seeds):
+        for position, arm in enumerate(plan.arms):
+            runfile = arm.at(plan.folder, k)
+            progress.say(f"run {k * len(plan.arms) + position + 1} of {total}: {runfile.run.name}")
+            torch.set_num_threads(threads)  # an arm that names none gets what it would get alone
+            try:
+                outcomes[position].append(run(runfile, registry, fresh=fresh, progress=progress))
+            except StoppedError:
+                raise
+            except UserError as error:
+                progress.say(f"{runfile.run.name} failed: {error}")
+                outcomes[position].append(error)
+
+
+def _require_runnable(plan: Plan, registry: Registry, fresh: bool, progress: Progress) -> None:
+    """Build each arm once, and see that its directories hold nothing else."""
+    threads = torch.get_num_threads()
+    reasons: dict[str, list[str]] = {}
+    for arm in plan.arms:
+        progress.say(f"checking arm '{arm.name}'")
+        try:
+            work = assemble(arm.runfile, registry, progress)
+            for k in range(plan.seeds):
+                runfile = arm.at(plan.folder, k)
+                directory = RunDirectory(plan.folder / runfile.run.name)
+                if directory.exists and not fresh:
+                    require_same_run(directory, attrs.evolve(work, runfile=runfile))
+        except UserError as error:
+            reasons.setdefault(str(error), []).append(f"arm '{arm.name}'")
+        finally:
+            torch.set_num_threads(threads)
+    if reasons:
+        raise ConfigError("\n".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items()))
+
+
+def _same_settings(plan: Plan) -> Iterator[str]:
+    for position, arm in enumerate(plan.arms):
+        for other in plan.arms[:position]:
+            if arm.runfile == other.runfile:
+                yield f"warning: the arms '{other.name}' and '{arm.name}' have the same settings"
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM stop the work as Ctrl-C does, where no run has its own way to stop."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not in the main thread: signals are somebody else's there
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _write(comparison: Comparison, folder: Path) -> None:
+    write_atomic(folder / "comparison.md", markdown(comparison))
+    write_atomic(folder / "comparison.tex", latex(comparison))
+    write_atomic(folder / "comparison.html", render(comparison))
+    write_atomic(folder / "comparison.json", json.dumps(plain(comparison), indent=1, allow_nan=False) + "\n")
