@@ -32,6 +32,7 @@ def versions_of(work: Assembly) -> dict[str, Any]:
         "plugins": work.registry.versions(work.runfile),
         "device": device_name(work.context.device),
         "threads": torch.get_num_threads(),
+        "processes": work.world.size,
         "data": {name: data.fingerprint for name, data in work.data.items()},
     }
 
@@ -65,7 +66,8 @@ def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
             "\n    ".join([f"{directory.path} holds another run:", *lines]),
             remedy="give this run another name (--set run.name=...), or start the old one again with --fresh",
         )
-    loose = ("device", "threads", "torch")
+    loose = ("device", "threads", "processes", "torch")
+    before.setdefault("processes", 1)  # as in every run from before there could be more
     return [
         f"{name} was {before.get(name)}, is {now[name]}: the run goes on, but not bit for bit as it would have"
         for name in loose
