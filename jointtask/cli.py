@@ -155,7 +155,7 @@ def run(
     from jointtask.structure import absolute
 
     with joined() as world:
-        registry = _registry(plugin, warn=world.leader)
+        registry = _registry(plugin, warn=True, say=world.leader)
         progress = open_progress() if world.leader else SilentProgress()
         runfile = load(file, set_ or (), registry, progress.say)
         if output is not None:
@@ -297,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _registry(files: Sequence[str] | None, *, warn: bool = False) -> Registry:
+def _registry(files: Sequence[str] | None, *, warn: bool = False, say: bool = True) -> Registry:
     from jointtask.registry import load_registry
 
     registry = load_registry(files or ())
@@ -308,7 +308,7 @@ def _registry(files: Sequence[str] | None, *, warn: bool = False) -> Registry:
     for failure in registry.plugins.failures:
         if failure.source.plugin in named or failure.source.distribution in named:
             raise PluginError(f"the plugin {failure.source} cannot be used", cause=failure.reason)
-    for failure in registry.failures:
+    for failure in registry.failures if say else ():
         typer.echo(f"warning: not used: {failure.source}: {failure.reason}", err=True)
     return registry
 

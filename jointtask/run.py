@@ -78,7 +78,8 @@ def _run(directory: RunDirectory, work: Assembly, fresh: bool) -> RunRecord:
     if finished:
         progress.say(f"{directory.path}: this run is finished; --fresh starts it again, a larger em.rounds extends it")
         return finished
-    for line in [f"device: {versions_of(work)['device']}", *notes]:
+    processes = f", {work.world.size} processes" if work.world.size > 1 else ""
+    for line in [f"device: {versions_of(work)['device']}{processes}", *notes]:
         progress.say(line)
     directory.write_identity(dump(work.runfile), versions_of(work))
     record = describe(directory, work, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -259,4 +260,6 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise PeerError(next(iter(str(error).splitlines()), "")) from error
+        # Gloo begins with the line of its source, and ends with advice to programmers.
+        said = re.sub(r"^\[[^]]*\]\s*", "", str(error)).partition("\n")[0].partition(". ")[0]
+        raise PeerError(said) from error
