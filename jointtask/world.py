@@ -229,7 +229,7 @@ class World:
                 self.store.set(name, b"done")
 
     def _await(self, name: str) -> None:
-        """Wait for as long as it takes: superpixels of a large data set are an hour's work."""
+        """Wait for as long as it takes: to prepare a large data set can take hours."""
         with _explained():
             while not self.store.check([name]):
                 if self.store.check([FAILED]):
