@@ -90,7 +90,7 @@ def storage(examples: int, draws: int) -> list[list[str]]:
     measure("the examples that are enumerated", lambda: chosen(ids, 8))
     data: Any = type("Data", (), {"digests": digests, "ids": ids})()
     measure("looking for examples of two data sets", lambda: shared_examples({"train": data, "test": data}))
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         tensors = {f"latents.{name}": tensor for name, tensor in latents.tensors().items()}
         tensors |= {f"columns.{name}": tensor for name, tensor in columns.items()}
         state = Checkpoint(tensors, {})

@@ -138,9 +138,13 @@ class EmTable:
         default=5, validator=_AT_LEAST_0, metadata=_help("epochs at no adjustment before the first round")
     )
     epochs_per_round: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("epochs of one M-step"))
-    batch_size: int = field(default=32, validator=_AT_LEAST_1, metadata=_help("examples in a step of the M-step, of all processes together"))
+    batch_size: int = field(
+        default=32, validator=_AT_LEAST_1, metadata=_help("examples in a step of the M-step, of all processes together")
+    )
     draws: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("draws per example of estimate = 'weighted'"))
-    estep_batch: int = field(default=64, validator=_AT_LEAST_1, metadata=_help("examples sampled together, by each process"))
+    estep_batch: int = field(
+        default=64, validator=_AT_LEAST_1, metadata=_help("examples sampled together, by each process")
+    )
     downstream_batch: int = field(
         default=256, validator=_AT_LEAST_1, metadata=_help("references evaluated in one downstream forward pass")
     )
@@ -158,7 +162,9 @@ class PredictTable:
     draws: int = field(
         default=1, validator=_AT_LEAST_1, metadata=_help("references averaged; 1 is the predicted one alone")
     )
-    batch_size: int = field(default=32, validator=_AT_LEAST_1, metadata=_help("examples predicted together, by each process"))
+    batch_size: int = field(
+        default=32, validator=_AT_LEAST_1, metadata=_help("examples predicted together, by each process")
+    )
 
 
 @frozen

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from jointtask.errors import ConfigError, RunError, UserError
-from jointtask.world import ALONE, FAILED, PeerError, World
+from jointtask.world import ALONE, FAILED, World
 
 __all__ = ["joined"]
 
@@ -122,7 +122,11 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _ended(number: int, frame: FrameType | None) -> NoReturn:
-    raise PeerError("this one was ended by SIGTERM: by torchrun, because another one ended, or by somebody")
+    raise RunError(
+        "ended by SIGTERM before the run was finished",
+        cause="torchrun ended this process because another one of the run died, or somebody did",
+        remedy="run the same command again: it goes on from the last checkpoint",
+    )
 
 
 def _on_sigterm(handler: Any) -> Any:

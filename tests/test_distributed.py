@@ -17,13 +17,13 @@ from tabulated import DYING, SPOILED
 from toy import run_file
 
 from jointtask.distributed import joined
-from jointtask.errors import ConfigError
+from jointtask.errors import ConfigError, RunError
 from jointtask.load import load
 from jointtask.progress import SilentProgress
 from jointtask.registry import Registry, load_registry
 from jointtask.run import run
 from jointtask.rundir import ReadOnlyRunDirectory
-from jointtask.world import ALONE, World
+from jointtask.world import ALONE, FAILED, PeerError, World
 
 HERE = Path(__file__).parent
 PLUGINS = [str(HERE / name) for name in ("toy.py", "tabulated.py")]
@@ -114,8 +114,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
     write_run_file(folder)
     (folder / "cases.json").write_text(json.dumps(CASES))
-    done = torchrun(str(HERE / "together.py"), str(folder))
-    assert done.returncode == 0, done.stderr
+    codes, written = pair(str(HERE / "together.py"), str(folder))
+    assert codes == [0, 0], written
     return folder
 
 
@@ -258,3 +258,41 @@ def test_only_the_leader_writes(tmp_path: Path) -> None:
         directory.write_lines("history.jsonl", [{}])
         directory.write_results({}, {})
     assert not list(tmp_path.iterdir())
+
+
+class Told(World):
+    """A world whose other process says something else."""
+
+    def gather(self, items: list[Any]) -> list[Any]:
+        return [*items, {"round": 1, "weights": "beta"}]
+
+
+def test_processes_that_are_no_longer_at_one_are_stopped() -> None:
+    with pytest.raises(RunError, match="no longer at one in: weights") as caught:
+        Told(0, 2).require_same(lambda: {"round": 1, "weights": "alpha"})
+    assert caught.value.cause == "weights: alpha in process 0, beta in process 1"
+    Told(0, 2).require_same(lambda: {"round": 1, "weights": "beta"})
+    ALONE.require_same(lambda: pytest.fail("nobody to compare with"))
+
+
+class Store:
+    """What torchrun keeps, or what is left of it."""
+
+    def __init__(self, keys: list[str], fault: str = "") -> None:
+        self.keys, self.fault = keys, fault
+
+    def check(self, keys: list[str]) -> bool:
+        if self.fault:
+            raise RuntimeError(self.fault)
+        return keys[0] in self.keys
+
+
+def test_who_waits_for_a_process_that_failed_waits_no_longer() -> None:
+    with World(1, 2, store=Store(["end"])).leader_first("end"):
+        pass
+    with pytest.raises(PeerError, match="another process of this run died"):
+        World(1, 2, store=Store([FAILED])).leader_first("end").__enter__()
+    said = "[/src/gloo/pair.cc:537] Read error [127.0.0.1]:1: Connection reset by peer. This is\nbad"
+    with pytest.raises(PeerError) as caught:
+        World(1, 2, store=Store([], said)).leader_first("end").__enter__()
+    assert caught.value.cause == "Read error [127.0.0.1]:1: Connection reset by peer"
