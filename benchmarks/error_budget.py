@@ -97,10 +97,7 @@ def restored(pair: Pair, batch: dict[str, Tensor], states: Tensor, examples: lis
 
     def finished(maps: Tensor, reference: Tensor) -> list[list[Any]]:
         return [
-            [
-                bridge.finish(one, box, example).probability
-                for one, box in zip(maps[row], reference[row], strict=True)
-            ]
+            [bridge.finish(one, box, example).probability for one, box in zip(maps[row], reference[row], strict=True)]
             for row, example in enumerate(examples)
         ]
 

@@ -27,6 +27,7 @@ from jointtask.proposal import ProposalTerm
 from jointtask.randomness import derive
 from jointtask.rundir import RunDirectory
 from jointtask.start import fill
+from jointtask.world import ALONE, World
 
 if TYPE_CHECKING:
     from jointtask.registry import Registry
@@ -67,6 +68,8 @@ class Assembly:
         By component name, the leading one first.
     predictors : mapping of str to callable
         ``predict(example)``, by component name.
+    world : World
+        The processes that share the work.
     """
 
     runfile: RunFile
@@ -79,6 +82,7 @@ class Assembly:
     how: EStep
     metrics: Mapping[str, Metric]
     predictors: Mapping[str, Any]
+    world: World = ALONE
 
     @property
     def data(self) -> dict[str, Dataset]:
@@ -87,19 +91,19 @@ class Assembly:
         return {name: data for name, data in sets.items() if data is not None}
 
 
-def make_context(table: RunTable, progress: Progress, device: str | None = None) -> Context:
+def make_context(table: RunTable, progress: Progress, device: str | None = None, world: World = ALONE) -> Context:
     """Take the device, the threads and the cache folder."""
     if table.threads:
         torch.set_num_threads(table.threads)
     return Context(
-        device=resolve_device(device or table.device),  # type: ignore[arg-type]  # checked on the way in
+        device=world.place(resolve_device(device or table.device)),  # type: ignore[arg-type]  # checked on the way in
         workers=table.workers or os.cpu_count() or 1,
         cache=cache_folder(),
         progress=progress,
     )
 
 
-def assemble(runfile: RunFile, registry: Registry, progress: Progress) -> Assembly:
+def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: World = ALONE) -> Assembly:
     """Build everything; data first, so that a fault in it comes before any model is built.
 
     Raises
@@ -107,7 +111,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress) -> Assemb
     UserError
         If a component cannot be built from its settings.
     """
-    context = make_context(runfile.run, progress)
+    context = make_context(runfile.run, progress, world=world)
 
     def data(split: str, table: Table | None) -> Dataset | None:
         if table is None:
@@ -157,6 +161,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress) -> Assemb
         how=how,
         metrics=score_metrics([*runfile.evaluate.metrics, *runfile.evaluate.each_round], registry, context),
         predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
+        world=world,
     )
 
 

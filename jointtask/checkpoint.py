@@ -16,7 +16,7 @@ from torch import Tensor
 from jointtask.errors import RunError
 from jointtask.tensorfile import save_tensors
 
-__all__ = ["Checkpoint", "latest_checkpoint", "save_checkpoint"]
+__all__ = ["Checkpoint", "digest", "latest_checkpoint", "save_checkpoint"]
 
 KEPT = 2
 
@@ -55,7 +55,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     before = _numbered(folder)
     number = before[-1][0] + 1 if before else 1
     path = folder / f"{number:08d}.safetensors"
-    metadata = {"state": json.dumps(checkpoint.state), "digest": _digest(tensors, checkpoint.state)}
+    metadata = {"state": json.dumps(checkpoint.state), "digest": digest(tensors, checkpoint.state)}
     save_tensors(path, tensors, metadata)
     for _, old in before[: max(0, len(before) + 1 - KEPT)]:
         old.unlink(missing_ok=True)
@@ -98,7 +98,7 @@ def _read(path: Path) -> Checkpoint:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping, a file
     state = json.loads(metadata["state"])
-    if _digest(tensors, state) != metadata["digest"]:
+    if digest(tensors, state) != metadata["digest"]:
         raise ValueError("its content does not match its digest")
     return Checkpoint(tensors=tensors, state=state)
 
@@ -107,9 +107,10 @@ def _numbered(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(path.stem), path) for path in folder.glob("*.safetensors") if path.stem.isdigit())
 
 
-def _digest(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> str:
-    digest = hashlib.blake2b(json.dumps(state).encode(), digest_size=16)
+def digest(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> str:
+    """Return a BLAKE2 digest of contiguous tensors on the CPU, by name, and of plain values."""
+    found = hashlib.blake2b(json.dumps(state).encode(), digest_size=16)
     for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+        found.update(name.encode())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -149,21 +149,26 @@ def run(
     """
     from attrs import evolve
 
+    from jointtask.distributed import joined
     from jointtask.load import load
-    from jointtask.progress import open_progress
+    from jointtask.progress import SilentProgress, open_progress
     from jointtask.structure import absolute
 
-    registry = _registry(plugin, warn=True)
-    progress = open_progress()
-    runfile = load(file, set_ or (), registry, progress.say)
-    if output is not None:
-        runfile = evolve(runfile, run=evolve(runfile.run, output=absolute(output)))
-    # A run file with a fault should not have to wait for torch.
+    with joined() as world:
+        registry = _registry(plugin, warn=True, say=world.leader)
+        progress = open_progress() if world.leader else SilentProgress()
+        runfile = load(file, set_ or (), registry, progress.say)
+        if output is not None:
+            runfile = evolve(runfile, run=evolve(runfile.run, output=absolute(output)))
+        # A run file with a fault should not have to wait for torch.
+        from jointtask.run import run as run_file
+
+        record = run_file(runfile, registry, fresh=fresh, progress=progress, world=world)
+    if not world.leader:
+        return
     from jointtask.report import warnings
-    from jointtask.run import run as run_file
     from jointtask.summary import score_lines
 
-    record = run_file(runfile, registry, fresh=fresh, progress=progress)
     for line in score_lines(record.scores, record.definitions):
         typer.echo(line)
     if not record.scores:
@@ -349,7 +354,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _registry(files: Sequence[str] | None, *, warn: bool = False) -> Registry:
+def _registry(files: Sequence[str] | None, *, warn: bool = False, say: bool = True) -> Registry:
     from jointtask.registry import load_registry
 
     registry = load_registry(files or ())
@@ -360,7 +365,7 @@ def _registry(files: Sequence[str] | None, *, warn: bool = False) -> Registry:
     for failure in registry.plugins.failures:
         if failure.source.plugin in named or failure.source.distribution in named:
             raise PluginError(f"the plugin {failure.source} cannot be used", cause=failure.reason)
-    for failure in registry.failures:
+    for failure in registry.failures if say else ():
         typer.echo(f"warning: not used: {failure.source}: {failure.reason}", err=True)
     return registry
 

@@ -150,9 +150,13 @@ class EmTable:
         default=5, validator=_AT_LEAST_0, metadata=_help("epochs at no adjustment before the first round")
     )
     epochs_per_round: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("epochs of one M-step"))
-    batch_size: int = field(default=32, validator=_AT_LEAST_1, metadata=_help("examples in a step of the M-step"))
+    batch_size: int = field(
+        default=32, validator=_AT_LEAST_1, metadata=_help("examples in a step of the M-step, of all processes together")
+    )
     draws: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("draws per example of estimate = 'weighted'"))
-    estep_batch: int = field(default=64, validator=_AT_LEAST_1, metadata=_help("examples sampled together"))
+    estep_batch: int = field(
+        default=64, validator=_AT_LEAST_1, metadata=_help("examples sampled together, by each process")
+    )
     downstream_batch: int = field(
         default=256, validator=_AT_LEAST_1, metadata=_help("references evaluated in one downstream forward pass")
     )
@@ -175,7 +179,9 @@ class PredictTable:
         validator=_AT_LEAST_0,
         metadata=_help("times that the reference is taken anew from what was predicted, and the prediction made again"),
     )
-    batch_size: int = field(default=32, validator=_AT_LEAST_1, metadata=_help("examples predicted together"))
+    batch_size: int = field(
+        default=32, validator=_AT_LEAST_1, metadata=_help("examples predicted together, by each process")
+    )
 
 
 @frozen

@@ -14,6 +14,7 @@ from jointtask.metric import Metric
 from jointtask.predict import Predictor
 from jointtask.progress import Progress
 from jointtask.record import ScoreRecord
+from jointtask.world import ALONE, World
 
 if TYPE_CHECKING:
     from jointtask.registry import Registry
@@ -51,6 +52,7 @@ def score(
     data: str,
     batch_size: int,
     progress: Progress,
+    world: World = ALONE,
 ) -> ScoreRecord:
     """Score a predictor.
 
@@ -68,16 +70,20 @@ def score(
         Examples predicted together.
     progress : Progress
         Where it reports.
+    world : World
+        The processes that share the examples; all get the scores.
     """
     values: dict[str, list[Any]] = {name: [] for name in metrics}
+    offset = 0
     with progress.phase(f"scoring {predictor} on {data}", len(dataset)) as bar:
-        for start in range(0, len(dataset), batch_size):
-            index = range(start, min(start + batch_size, len(dataset)))
-            examples = [dataset.example(i) for i in index]
-            for example, prediction in zip(examples, predict(dataset, index, examples), strict=True):
-                for name, metric in metrics.items():
-                    values[name].append(metric.score(prediction, example))
-                bar.advance()
+        while offset < len(dataset):
+            index, stop = world.block(offset, len(dataset), batch_size)
+            scores = score_batch(predict, dataset, index, metrics) if index else []
+            for example_scores in world.gather(scores):
+                for name, value in example_scores.items():
+                    values[name].append(value)
+            bar.advance(stop - offset)
+            offset = stop
     arrays = {name: np.asarray(rows, dtype=np.float64) for name, rows in values.items()}
     return ScoreRecord(
         predictor=predictor,
@@ -92,6 +98,17 @@ def score(
             name: dict(zip(dataset.ids, rows.tolist(), strict=True)) for name, rows in arrays.items() if rows.ndim == 1
         },
     )
+
+
+def score_batch(
+    predict: Predict, dataset: Dataset, index: Sequence[int], metrics: Mapping[str, Metric]
+) -> list[dict[str, Any]]:
+    """Return the scores of some examples by metric."""
+    examples = [dataset.example(i) for i in index]
+    return [
+        {name: metric.score(prediction, example) for name, metric in metrics.items()}
+        for example, prediction in zip(examples, predict(dataset, index, examples), strict=True)
+    ]
 
 
 def evaluate_run(

@@ -34,6 +34,7 @@ def versions_of(work: Assembly) -> dict[str, Any]:
         "device": device_name(work.context.device),
         "threads": torch.get_num_threads(),
         "start": digest_start(work.runfile.run.start),
+        "processes": work.world.size,
         "data": {name: data.fingerprint for name, data in work.data.items()},
     }
 
@@ -67,7 +68,8 @@ def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
             "\n    ".join([f"{directory.path} holds another run:", *lines]),
             remedy="give this run another name (--set run.name=...), or start the old one again with --fresh",
         )
-    loose = ("device", "threads", "torch")
+    loose = ("device", "threads", "processes", "torch")
+    before.setdefault("processes", 1)  # as in every run from before there could be more
     return [
         f"{name} was {before.get(name)}, is {now[name]}: the run goes on, but not bit for bit as it would have"
         for name in loose

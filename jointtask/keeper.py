@@ -6,10 +6,12 @@ import os
 import signal
 import time
 from types import FrameType, TracebackType
+from typing import NoReturn
 
 from jointtask.errors import RunError
 from jointtask.rundir import RunDirectory
 from jointtask.state import State
+from jointtask.world import ALONE, World
 
 __all__ = ["Keeper", "StoppedError"]
 
@@ -31,12 +33,15 @@ class Keeper:
         What to save.
     every : float
         Least seconds between two checkpoints inside a round.
+    world : World
+        The processes that stop together, whichever of them was asked to.
     """
 
-    def __init__(self, directory: RunDirectory, state: State, every: float) -> None:
+    def __init__(self, directory: RunDirectory, state: State, every: float, world: World = ALONE) -> None:
         self._directory = directory
         self._state = state
         self._every = every
+        self._world = world
         self._last = time.monotonic()
         self._signal: int | None = None
         self._handlers: dict[int, object] = {}
@@ -63,17 +68,15 @@ class Keeper:
     def stop_if_asked(self) -> None:
         """Stop if asked to; may be called inside a batch, which is then done again.
 
+        One of several processes goes on: all of them meet between batches, and stop there.
+
         Raises
         ------
         StoppedError
             If a signal came; everything up to the batch before is saved.
         """
-        if self._signal is not None:
-            self.save()
-            raise StoppedError(
-                f"stopped by {signal.Signals(self._signal).name}; everything is saved in {self._directory.path}",
-                remedy="run the same command again to go on from here",
-            )
+        if self._signal is not None and self._world.size == 1:
+            self._stop(self._signal)
 
     def tick(self) -> None:
         """Save if it is time to, and stop if asked to; called between batches.
@@ -81,13 +84,25 @@ class Keeper:
         Raises
         ------
         StoppedError
-            If a signal came.
+            If a signal came, to this process or to another of the run.
         """
-        self.stop_if_asked()
+        if asked := self._world.largest(self._signal or 0):
+            self._stop(asked)
         if time.monotonic() - self._last >= self._every:
             self.save()
 
+    def _stop(self, number: int) -> NoReturn:
+        self.save()
+        self._world.meet()  # or the first to leave would have the leader ended while it saves
+        raise StoppedError(
+            f"stopped by {signal.Signals(number).name}; everything is saved in {self._directory.path}",
+            remedy="run the same command again to go on from here",
+        )
+
     def _asked(self, number: int, frame: FrameType | None) -> None:
+        if self._world.size > 1:  # torchrun may repeat a signal; it has its own time limit, and its own message
+            self._signal = number
+            return
         if self._signal is not None:
             raise KeyboardInterrupt
         self._signal = number

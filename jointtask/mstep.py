@@ -13,6 +13,7 @@ from jointtask.optimizer import TaskOptimizer
 from jointtask.pair import Pair
 from jointtask.randomness import Streams, derive
 from jointtask.task import Batch
+from jointtask.world import ALONE, World
 
 __all__ = ["epoch_order", "train_batch"]
 
@@ -32,6 +33,8 @@ def train_batch(
     *,
     seed: int,
     epoch: int,
+    share: float = 1.0,
+    world: World = ALONE,
 ) -> dict[str, float]:
     """Take one step of both optimizers.
 
@@ -49,11 +52,15 @@ def train_batch(
         The references to train on; an example's energy is its mean over them.
     seed, epoch : int
         With the ids, what the augmentation and the dropout depend on.
+    share : float
+        What these examples are of the batch that all processes train on together, in [0, 1].
+    world : World
+        The processes.
 
     Returns
     -------
     dict of str to float
-        The summed weighted energies, "upstream" and "downstream".
+        The weighted energies, "upstream" and "downstream", summed over the whole batch.
 
     Raises
     ------
@@ -72,12 +79,14 @@ def train_batch(
     require_finite(downstream.detach(), ids, "the downstream energy in training")
     for optimizer in optimizers.values():
         optimizer.zero_grad()
-    loss: Any = upstream.mean() + downstream.mean()
+    loss: Any = share * (upstream.mean() + downstream.mean())
     loss.backward()
     for role, module in pair.modules.items():
         norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
         if norms:
             require_finite(torch.stack(norms).norm().expand(len(ids)), ids, f"the gradient of the {role} network")
+    world.add_gradients(pair.modules.values())
     for optimizer in optimizers.values():
         optimizer.step()
-    return {"upstream": float(upstream.detach().sum()), "downstream": float(downstream.detach().sum())}
+    energies = {"upstream": upstream, "downstream": downstream}
+    return world.total({role: float(energy.detach().sum()) if share else 0.0 for role, energy in energies.items()})

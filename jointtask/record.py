@@ -141,7 +141,7 @@ class RunRecord:
     config : mapping
         The resolved run file.
     versions : mapping of str to str
-        Python, torch, jointtask, plugins, device, threads.
+        Python, torch, jointtask, plugins, device, threads, processes.
     data : mapping of str to mapping
         For each of train, validation, test: `examples`, `fingerprint`, `notes`.
     parameters : mapping of str to int

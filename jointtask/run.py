@@ -24,10 +24,11 @@ from jointtask.predict import Predictor, make_predictor
 from jointtask.progress import Progress
 from jointtask.record import OWN, RoundRecord, RunRecord, ScoreRecord
 from jointtask.report import read_report, write_report
-from jointtask.rundir import RunDirectory
+from jointtask.rundir import ReadOnlyRunDirectory, RunDirectory
 from jointtask.start import pair_tensors, start_from
 from jointtask.state import State
 from jointtask.train import train
+from jointtask.world import ALONE, World
 
 if TYPE_CHECKING:
     from jointtask.registry import Registry
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress) -> RunRecord:
+def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress, world: World = ALONE) -> RunRecord:
     """Do what a run file says, from wherever an earlier call has left it.
 
     Parameters
@@ -48,6 +49,8 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
         Start again, even if there is something to go on from.
     progress : Progress
         Where it reports.
+    world : World
+        The processes that do it together; the leader alone writes.
 
     Returns
     -------
@@ -59,26 +62,31 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
     UserError
         If the run file, the data, the directory or the training does not allow it.
     """
-    directory = RunDirectory(Path(runfile.run.output) / runfile.run.name)
+    directory = (RunDirectory if world.leader else ReadOnlyRunDirectory)(Path(runfile.run.output) / runfile.run.name)
     with directory.held():
-        return _run(directory, assemble(runfile, registry, progress), fresh)
+        with world.machine_first("assemble"):
+            work = assemble(runfile, registry, progress, world)
+        return _run(directory, work, fresh)
 
 
 def _run(directory: RunDirectory, work: Assembly, fresh: bool) -> RunRecord:
     progress, registry = work.context.progress, work.registry
     state = new_state(work)
-    notes = open_directory(directory, work, state, fresh)
-    if finished := finished_record(directory, work, state):
+    with work.world.leader_first("open"):
+        notes = open_directory(directory, work, state, fresh)
+    finished = finished_record(directory, work, state)
+    work.world.require_same(lambda: {**state.standing(), "finished": finished is not None})
+    if finished:
         progress.say(f"{directory.path}: this run is finished; --fresh starts it again, a larger em.rounds extends it")
         return finished
-    for line in [f"device: {versions_of(work)['device']}", *notes]:
+    processes = f", {work.world.size} processes" if work.world.size > 1 else ""
+    for line in [f"device: {versions_of(work)['device']}{processes}", *notes]:
         progress.say(line)
-    (directory.path / "checkpoints").mkdir(exist_ok=True)
     directory.write_identity(dump(work.runfile), versions_of(work))
     record = describe(directory, work, state)
 
     def observe(hook: str, **arguments: Any) -> None:
-        for line in registry.notify(hook, **arguments):
+        for line in registry.notify(hook, **arguments) if work.world.leader else ():
             progress.say(line)
 
     def round_finished(done: RoundRecord) -> None:
@@ -88,8 +96,9 @@ def _run(directory: RunDirectory, work: Assembly, fresh: bool) -> RunRecord:
 
     observe("jointtask_run_started", record=record)
     try:
-        examples = Examples(work.train, work.how.terms, work.runfile, work.context)
-        with Keeper(directory, state, work.runfile.run.checkpoint_seconds) as keeper:
+        with work.world.machine_first("prepare"):
+            examples = Examples(work.train, work.how.terms, work.runfile, work.context)
+        with Keeper(directory, state, work.runfile.run.checkpoint_seconds, work.world) as keeper:
             train(work, examples, state, keeper, round_finished)
         record = finish(directory, work, state, examples)
     except BaseException as error:
@@ -142,6 +151,8 @@ def finish(directory: RunDirectory, work: Assembly, state: State, examples: Exam
     directory.write_lines("timing.jsonl", state.timing)
     predictor = make_predictor(work.pair, work.runfile)
     record = attrs.evolve(describe(directory, work, state), scores=final_scores(work, predictor), finished=True)
+    if not work.world.leader:
+        return record
     panels = draw_panels(work, predictor, examples, state.latents, record)
     bridge = work.pair.bridge
     write_report(record, panels, directory.path, coordinates=bridge.coordinates, units=bridge.units)
@@ -166,6 +177,7 @@ def final_scores(work: Assembly, predictor: Predictor) -> list[ScoreRecord]:
             data=name,
             batch_size=work.runfile.predict.batch_size,
             progress=work.context.progress,
+            world=work.world,
         )
         for key, predict in contestants.items()
     ]
@@ -179,7 +191,7 @@ def describe(directory: RunDirectory, work: Assembly, state: State) -> RunRecord
         directory=str(directory.path),
         config=tomllib.loads(dump(work.runfile)),
         versions={
-            **{name: str(versions[name]) for name in ("jointtask", "python", "torch", "device", "threads")},
+            **{name: str(value) for name, value in versions.items() if name not in ("plugins", "data")},
             **versions["plugins"],
         },
         data={

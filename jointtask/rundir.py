@@ -19,7 +19,7 @@ from jointtask.files import write_atomic
 from jointtask.report.plain import plain
 from jointtask.tensorfile import save_tensors
 
-__all__ = ["RunDirectory"]
+__all__ = ["ReadOnlyRunDirectory", "RunDirectory"]
 
 
 class RunDirectory:
@@ -84,7 +84,8 @@ class RunDirectory:
             path.unlink()
 
     def write_identity(self, config: str, versions: Mapping[str, Any]) -> None:
-        """Write `config.toml` and `versions.json`."""
+        """Write `config.toml` and `versions.json`, and make the folder of checkpoints."""
+        (self.path / "checkpoints").mkdir(exist_ok=True)
         write_atomic(self.versions, json.dumps(versions, indent=2) + "\n")
         write_atomic(self.config, config)
 
@@ -144,6 +145,30 @@ class RunDirectory:
         return {
             name.removeprefix(prefix): tensor for name, tensor in checkpoint.tensors.items() if name.startswith(prefix)
         }
+
+
+class ReadOnlyRunDirectory(RunDirectory):
+    """The directory of a run as all its processes but the leader see it: what they would write, the leader writes."""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Leave holding it to the leader."""
+        yield
+
+    def clear(self) -> None:
+        """Leave it as it is."""
+
+    def write_identity(self, config: str, versions: Mapping[str, Any]) -> None:
+        """Write nothing."""
+
+    def write_lines(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write nothing."""
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write nothing."""
+
+    def write_results(self, model: Mapping[str, Tensor], latents: Mapping[str, Tensor]) -> None:
+        """Write nothing."""
 
 
 def _lock(handle: int, path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from attrs import Factory, define
 from torch import Tensor
 
-from jointtask.checkpoint import Checkpoint
+from jointtask.checkpoint import Checkpoint, digest
 from jointtask.latents import Latents
 from jointtask.optimizer import TaskOptimizer
 from jointtask.pair import Pair
@@ -90,6 +90,13 @@ class State:
             optimizer.load_state_tensors(_under(checkpoint.tensors, f"optimizer.{role}."))
         self.latents = Latents(**_under(checkpoint.tensors, "latents."))
         self.columns = _under(checkpoint.tensors, "columns.")
+
+    def standing(self) -> dict[str, object]:
+        """Return where the run stands, in few words: what processes that share it must agree on."""
+        checkpoint = self.checkpoint()
+        learnt = {name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith(("model.", "optim"))}
+        place = {name: getattr(self, name) for name in ("round", "sampled", "epochs", "epoch", "offset")}
+        return {**place, "weights": digest({name: tensor.cpu().contiguous() for name, tensor in learnt.items()}, {})}
 
     def keep(self, index: Tensor, columns: Mapping[str, Tensor], examples: int) -> None:
         """Write the diagnostics of some examples."""

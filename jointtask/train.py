@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from attrs import asdict, evolve
@@ -12,7 +13,7 @@ from cattrs import structure
 from torch import Tensor
 
 from jointtask.assemble import Assembly
-from jointtask.estep import sample_batch
+from jointtask.estep import Sampled, sample_batch
 from jointtask.evaluate import score, through
 from jointtask.examples import Examples
 from jointtask.keeper import Keeper
@@ -64,22 +65,31 @@ def expect(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> 
     with work.context.progress.phase(f"round {state.round}: E-step", total) as bar:
         bar.advance(state.offset)
         while state.offset < total:
-            rows = range(state.offset, min(state.offset + work.runfile.em.estep_batch, total))
-            with timed(state, "data"):
-                batch = examples.batch(rows, prepared=True)
+            rows, stop = work.world.block(state.offset, total, work.runfile.em.estep_batch)
+            mine = [sample(work, examples, state, keeper, rows)] if rows else []
             with timed(state, "E-step"):
-                index = torch.tensor(rows)
-                base = pair.bridge.base(batch)
-                history = state.latents.history(index, base)
-                ids = examples.ids(rows)
-                sampled = sample_batch(pair, work.how, state.round, ids, batch, history, base, keeper.stop_if_asked)
-                state.latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
-                state.keep(index, {**sampled.columns, "state": sampled.state}, total)
-            state.offset = rows.stop
-            bar.advance(len(rows))
+                for index, sampled in work.world.gather(mine):
+                    state.latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
+                    state.keep(index, {**sampled.columns, "state": sampled.state}, total)
+            bar.advance(stop - state.offset)
+            state.offset = stop
             keeper.tick()
     state.estep = summarise_estep(state.columns, pair.bridge.grid)
     state.columns, state.offset, state.sampled = {}, 0, True
+
+
+def sample(
+    work: Assembly, examples: Examples, state: State, keeper: Keeper, rows: Sequence[int]
+) -> tuple[Tensor, Sampled]:
+    """Sample the adjustment of this process's next examples; return their positions and what was found."""
+    with timed(state, "data"):
+        batch = examples.batch(rows, prepared=True)
+    with timed(state, "E-step"):
+        index, ids = torch.tensor(rows), examples.ids(rows)
+        base = work.pair.bridge.base(batch)
+        history = state.latents.history(index, base)
+        pause = keeper.stop_if_asked
+        return index, sample_batch(work.pair, work.how, state.round, ids, batch, history, base, pause)
 
 
 def maximise(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> None:
@@ -93,17 +103,19 @@ def maximise(work: Assembly, examples: Examples, state: State, keeper: Keeper) -
     with work.context.progress.phase(f"{label}, epoch {state.epochs + 1}", total) as bar:
         bar.advance(state.offset)
         while state.offset < total:
-            index = order[state.offset : state.offset + work.runfile.em.batch_size]
+            whole = order[state.offset : state.offset + work.runfile.em.batch_size]
+            index, share = work.world.part(whole)
             rows = index.tolist()
             with timed(state, "data"):
                 batch = examples.batch(rows)
             with timed(state, "M-step"):
                 reference = _reference(pair.bridge.base(batch), index, state)
                 ids = examples.ids(rows)
-                energies = train_batch(pair, state.optimizers, ids, batch, reference, seed=seed, epoch=state.epoch)
+                step = partial(train_batch, seed=seed, epoch=state.epoch, share=share, world=work.world)
+                energies = step(pair, state.optimizers, ids, batch, reference)
             state.sums = {role: state.sums[role] + energy for role, energy in energies.items()}
-            state.offset += len(rows)
-            bar.advance(len(rows))
+            state.offset += len(whole)
+            bar.advance(len(whole))
             keeper.tick()
     pair.train(False)
     state.epoch, state.epochs, state.offset = state.epoch + 1, state.epochs + 1, 0
@@ -111,6 +123,7 @@ def maximise(work: Assembly, examples: Examples, state: State, keeper: Keeper) -
 
 def finish_round(work: Assembly, state: State) -> RoundRecord:
     """Score the validation data, close the round's record and step to the next round."""
+    work.world.require_same(state.standing)
     total = len(work.train)
     training = {role: energy / total for role, energy in state.sums.items()}
     record = structure({"round": state.round, "training": training, **state.estep}, RoundRecord)
@@ -126,6 +139,7 @@ def finish_round(work: Assembly, state: State) -> RoundRecord:
                 data="validation",
                 batch_size=work.runfile.predict.batch_size,
                 progress=work.context.progress,
+                world=work.world,
             )
         record = evolve(record, validation=scores.values)
     state.history.append(asdict(record))

@@ -46,7 +46,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     ]
     known = {"J": {"definition": "overlap", "better": "higher", "percent": True}}
 
-    def run(runfile: Any, registry: Any, *, fresh: bool, progress: Any) -> RunRecord:
+    def run(runfile: Any, registry: Any, *, fresh: bool, progress: Any, world: Any) -> RunRecord:
         calls.update(runfile=runfile, registry=registry, fresh=fresh)
         if "raise" in calls:
             raise calls["raise"]

@@ -65,11 +65,16 @@ class Bumps:
         return Line(self.ids[index], self._line[index], self._label[index])
 
 
+@frozen
+class LocateSettings:
+    dropout: float = 0.1
+
+
 class Locate(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()
         self.hidden = nn.Linear(LENGTH, 32)
-        self.drop = nn.Dropout(0.1)
+        self.drop = nn.Dropout(dropout)
         self.out = nn.Linear(32, 2)
 
     def forward(self, batch: Any) -> Tensor:
@@ -167,7 +172,7 @@ def _accuracy(prediction: Tensor, example: Line) -> float:
 @hookimpl
 def jointtask_tasks() -> list[Component]:
     return [
-        Component("toy-locate", NoSettings, lambda settings, context: Locate(), "where the bump lies"),
+        Component("toy-locate", LocateSettings, lambda s, context: Locate(s.dropout), "where the bump lies"),
         Component("toy-label", NoSettings, lambda settings, context: LabelPoints(), "which samples belong to it"),
     ]
 

@@ -26,9 +26,7 @@ _DEVICES = ("auto", "cpu", "cuda", "mps")
 def extract(
     images: Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)],
     to: Annotated[Path, typer.Option("--to", help="Folder for the results; made if missing.", show_default=False)],
-    model: Annotated[
-        str, typer.Option("--model", help="A run directory, or the name of a predictor.")
-    ] = "shipped",
+    model: Annotated[str, typer.Option("--model", help="A run directory, or the name of a predictor.")] = "shipped",
     save: Annotated[str, typer.Option("--save", help="What to write, separated by commas.")] = ",".join(ENDINGS),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     device: Annotated[str, typer.Option("--device", help=f"One of {', '.join(_DEVICES)}.")] = "auto",

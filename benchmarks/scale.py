@@ -1,0 +1,204 @@
+"""What a run holds and does for each of a million examples, images and networks aside: ``python benchmarks/scale.py``.
+
+Latents, diagnostics, names, orders and checkpoints grow with the examples; time and memory of each are measured, and
+the arithmetic of docs/scale.md is that of these lines. ``--floating`` counts the networks' operations instead;
+``torchrun --nproc-per-node=2 benchmarks/scale.py --messages`` times what processes say to each other.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from jointtask_object_extraction.pairs import Pair
+from measuring import build, machine, milliseconds, table
+from torch.utils.flop_counter import FlopCounterMode
+
+from jointtask.assemble import chosen, shared_examples
+from jointtask.cache import cached_arrays
+from jointtask.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
+from jointtask.distributed import joined
+from jointtask.estep import Sampled
+from jointtask.latent import LatentGrid
+from jointtask.latents import Latents
+from jointtask.mstep import epoch_order
+from jointtask.progress import SilentProgress
+from jointtask.randomness import Streams
+from jointtask.summarise import summarise_estep
+from jointtask.world import World
+
+GRID = LatentGrid.product([[-10.0, -5.0, 0.0, 5.0, 10.0]] * 4)
+COLUMNS = ("start upstream", "start downstream", "estimate upstream", "estimate downstream", "visited", "evaluated")
+COLUMNS += ("moved", "acceptance", "effective", "regret", "mass")
+BATCH = 64
+CACHED = 200_000
+
+
+def main(
+    examples: Annotated[int, typer.Option(help="How many.")] = 1_000_000,
+    draws: Annotated[int, typer.Option(help="J, estimates an example.")] = 1,
+    floating: Annotated[bool, typer.Option(help="Count the networks' operations and parameters.")] = False,
+    messages: Annotated[bool, typer.Option(help="Time the messages between processes.")] = False,
+) -> None:
+    torch.set_num_threads(1)
+    with joined() as world:
+        made = said(world, draws) if messages else networks() if floating else storage(examples, draws)
+        columns, *rows = made
+        if world.leader:
+            print(machine())
+            print(table(columns, rows))
+
+
+def storage(examples: int, draws: int) -> list[list[str]]:
+    """Take examples through everything of a round but data and networks."""
+    rows = [[f"{examples:,} examples, J = {draws}", "seconds", "bytes an example"]]
+
+    def measure(what: str, work: Callable[[], Any], *, holds: bool = False) -> Any:
+        gc.collect()
+        before, start = resident(), time.perf_counter()
+        made = work()
+        seconds = time.perf_counter() - start
+        rows.append([what, f"{seconds:.2f}", f"{(resident() - before) / examples:.0f}" if holds else ""])
+        return made
+
+    ids = measure(
+        "ids, as `image_folder` makes them", lambda: [f"folder/{row:012d}" for row in range(examples)], holds=True
+    )
+    digests = measure(
+        "digests", lambda: [hashlib.blake2b(name.encode(), digest_size=20).hexdigest() for name in ids], holds=True
+    )
+    measure("`image-folder`: its files", lambda: [pair(name) for name in ids], holds=True)
+    measure(
+        "keys of a cache, while it is opened", lambda: [f"{digest} version settings" for digest in digests], holds=True
+    )
+    latents: Latents = measure("latents: filled by an E-step", lambda: recorded(examples, draws), holds=True)
+    columns: dict[str, torch.Tensor] = measure("diagnostics of the E-step", lambda: kept(examples, draws), holds=True)
+    measure("their summary", lambda: summarise_estep(columns, GRID))
+    measure("order of an epoch", lambda: epoch_order(0, 0, examples))
+    measure("random streams and 20 proposals", lambda: proposed(ids))
+    measure("the examples that are enumerated", lambda: chosen(ids, 8))
+    data: Any = type("Data", (), {"digests": digests, "ids": ids})()
+    measure("looking for examples of two data sets", lambda: shared_examples({"train": data, "test": data}))
+    with tempfile.TemporaryDirectory() as folder:
+        tensors = {f"latents.{name}": tensor for name, tensor in latents.tensors().items()}
+        tensors |= {f"columns.{name}": tensor for name, tensor in columns.items()}
+        state = Checkpoint(tensors, {})
+        path: Path = measure("checkpoint in an E-step: written", lambda: save_checkpoint(Path(folder), state))
+        rows[-1][-1] = f"{path.stat().st_size / examples:.0f} on disk"
+        measure("checkpoint in an E-step: read", lambda: latest_checkpoint(Path(folder)))
+        few = digests[: min(CACHED, examples)]
+        names = len(few)
+
+        def opened() -> Any:
+            make = {"value": np.zeros(16, dtype=np.uint8)}
+            folder_ = Path(folder) / "cache"
+            return cached_arrays(folder_, few, lambda row: make, workers=1, progress=SilentProgress(), label="")
+
+        opened()
+        start = time.perf_counter()
+        opened()
+        seconds = (time.perf_counter() - start) * examples / names
+        rows.append([f"a cache opened, warm (from {names:,} examples)", f"{seconds:.2f}", ""])
+    return rows
+
+
+def pair(name: str) -> Pair:
+    """Name an image and its mask."""
+    return Pair(name, Path("/data/images", f"{name}.jpg"), Path("/data/masks", f"{name}.png"))
+
+
+def recorded(examples: int, draws: int) -> Latents:
+    """Fill the latents, a batch at a time."""
+    latents = Latents.empty(examples, draws, GRID.dimensions)
+    optimum = torch.rand(BATCH, GRID.dimensions)
+    estimate = optimum[:, None].expand(-1, draws, -1)
+    for index in torch.arange(examples).split(BATCH):
+        latents.history(index, optimum[: len(index)])
+        latents.record(index, estimate[: len(index)], optimum[: len(index)], GRID)
+    return latents
+
+
+def kept(examples: int, draws: int) -> dict[str, torch.Tensor]:
+    """Fill the diagnostics, as `State.keep` does."""
+    columns = {name: torch.zeros(examples, dtype=torch.float64) for name in COLUMNS}
+    columns["state"] = torch.zeros(examples, draws, dtype=torch.int64)
+    for index in torch.arange(examples).split(BATCH):
+        for name, column in columns.items():
+            column[index] = torch.full((len(index), *column.shape[1:]), len(name), dtype=column.dtype)
+    return columns
+
+
+def proposed(ids: list[str]) -> None:
+    """Draw what a chain of 20 moves draws."""
+    log_weight = torch.zeros(BATCH, len(GRID), dtype=torch.float64)
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        random = Streams(0, 1, batch, "sample")
+        random.categorical(log_weight[: len(batch)], 20)
+        random.uniform(20)
+
+
+def networks() -> list[list[str]]:
+    """Count parameters, and multiplications and additions of one forward pass of one example."""
+    rows = [["networks", "parameters", "upstream, GFLOP", "downstream, GFLOP"]]
+    for network in ("paper", "compact-mobilenet", "compact"):
+        work = build(network, 2, [])
+        batch = work.train.batch([0])
+        crop = work.pair.bridge.condition(batch, work.pair.bridge.base(batch)[:, None])
+        parameters = sum(p.numel() for module in work.pair.modules.values() for p in module.parameters())
+        counted = []
+        with torch.inference_mode():
+            for predict, inputs in ((work.pair.predict_upstream, batch), (work.pair.predict_downstream, crop.input)):
+                with FlopCounterMode(display=False) as counter:
+                    predict(inputs)
+                counted.append(f"{counter.get_total_flops() / 1e9:.3f}")
+        rows.append([network, f"{parameters:,}", *counted])
+    return rows
+
+
+def said(world: World, draws: int) -> list[list[str]]:
+    """Time a step's sum of gradients, and the gathering of an E-step's batch; the median of nine."""
+    rows = [[f"{world.size} processes", "bytes", "milliseconds"]]
+
+    def measure(what: str, size: int, work: Callable[[], object]) -> None:
+        seconds = []
+        for _ in range(9):
+            world.meet()
+            start = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - start)
+        rows.append([what, f"{size:,}", milliseconds(statistics.median(seconds))])
+
+    for network in ("paper", "compact-mobilenet", "compact"):
+        modules = list(build(network, 2, []).pair.modules.values())
+        for parameter in (p for module in modules for p in module.parameters()):
+            parameter.grad = torch.zeros_like(parameter)
+        size = 4 * sum(p.numel() for module in modules for p in module.parameters())
+        measure(f"gradients of `{network}`", size, partial(world.add_gradients, modules))
+    columns = {name: torch.zeros(BATCH, dtype=torch.float64) for name in COLUMNS}
+    state, optimum = torch.zeros(BATCH, draws, dtype=torch.int64), torch.zeros(BATCH, GRID.dimensions)
+    part = [(torch.arange(BATCH), Sampled(optimum[:, None].repeat(1, draws, 1), optimum, state, columns))]
+    size = world.size * BATCH * (8 + 4 * GRID.dimensions * (draws + 1) + 8 * (draws + len(columns)))
+    measure(f"what an E-step found for {world.size * BATCH} examples", size, lambda: world.gather(part))
+    measure("whether anybody was asked to stop", 8, world.meet)
+    return rows
+
+
+def resident() -> int:
+    """Return the memory that this process holds, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    typer.run(main)

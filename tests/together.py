@@ -1,0 +1,59 @@
+"""What tests/test_distributed.py runs in each process: several runs one after the other, in one world."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from attrs import evolve
+from torch.distributed.distributed_c10d import PrefixStore
+
+from jointtask.distributed import joined
+from jointtask.keeper import Keeper, StoppedError
+from jointtask.load import load
+from jointtask.progress import SilentProgress
+from jointtask.registry import load_registry
+from jointtask.run import run
+from jointtask.world import World
+
+
+def stop_at(ticks: int, rank: int) -> Any:
+    """Have one process be sent SIGTERM when it has come so far."""
+    tick = Keeper.tick
+    left = [ticks]
+
+    def stopping(keeper: Keeper) -> None:
+        left[0] -= 1
+        if left[0] == 0 and os.environ["RANK"] == str(rank):
+            os.kill(os.getpid(), signal.SIGTERM)
+        tick(keeper)
+
+    return stopping
+
+
+def main(folder: Path) -> None:
+    plugins = [str(Path(__file__).with_name(name)) for name in ("toy.py", "tabulated.py")]
+    registry = load_registry(plugins)
+    cases: list[dict[str, Any]] = json.loads((folder / "cases.json").read_text())
+    with joined() as world:
+        for number, case in enumerate(cases):
+            own: World = evolve(world, store=PrefixStore(str(number), world.store)) if world.size > 1 else world
+            runfile = load(str(folder / "run.toml"), case["overrides"], registry)
+            tick = Keeper.tick
+            if "ticks" in case:
+                Keeper.tick = stop_at(case["ticks"], case["rank"])  # type: ignore[method-assign]
+            try:
+                run(runfile, registry, fresh=False, progress=SilentProgress(), world=own)
+            except StoppedError as error:
+                (folder / f"stopped-{number}-{world.rank}").write_text(str(error))
+            Keeper.tick = tick  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
