@@ -458,13 +458,6 @@ def test_command_gives_a_run_its_frames(
     assert "does not extract objects" in error.message
 
 
-def test_without_a_model_the_command_says_how_to_train_one(tmp_path: Path, command: Callable[..., Any]) -> None:
-    error = command(save(tmp_path / "a.jpg"), "--to", tmp_path / "out").exception
-    assert "ships" in error.cause
-    assert "jointtask run" in error.remedy
-    assert "--model" in error.remedy
-
-
 def test_a_destination_that_is_a_file_is_refused(tmp_path: Path, command: Callable[..., Any]) -> None:
     (tmp_path / "out").write_text("mine")
     error = command(save(tmp_path / "a.jpg"), "--to", tmp_path / "out", "--model", "red").exception
