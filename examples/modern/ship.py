@@ -21,6 +21,7 @@ LARGEST = 15_000_000
 
 
 def main(run: Path) -> None:
+    """Write the model's folder from a finished run's directory."""
     config = tomllib.loads((run / "config.toml").read_text())
     config["run"] = {"name": config["run"]["name"], "seed": config["run"]["seed"], "channels_last": True}
     config["data"] = {"train": {"name": "image-folder", "images": "DUTS-TR/images"}}

@@ -30,6 +30,9 @@ __all__ = ["BoxBridge", "box_adjustment"]
 _OUTSIDE = 1e-3
 """Probability of the object outside the reference, in the frame likelihood."""
 
+_EQUALLY = "equally"
+"""Marks a batch of the M-step in which each example weighs the same, whatever the area of its reference."""
+
 _ROUNDING = 1e-3
 """What float32 may take off a side of exactly `MINIMUM_SIDE` units, and more."""
 
@@ -41,6 +44,7 @@ def box_adjustment(settings: BoxAdjustment, context: Context) -> BoxBridge:
         input_size=context.downstream.input_size,
         output_size=context.downstream.output_size,
         likelihood=settings.likelihood,
+        weigh=settings.weigh,
         context=settings.context,
         annotation_scale=settings.annotation_scale if settings.center == "prediction" else None,
         flip=settings.flip,
@@ -87,6 +91,9 @@ class BoxBridge:
         Sides of the downstream task's square input and output, S and O.
     likelihood : "reference" or "frame"
         Whether the downstream energy counts the outputs inside the reference (Eq. 3), or every pixel of the frame.
+    weigh : "area" or "equally"
+        Whether the M-step weighs an example by the area of its reference, as the frame likelihood does, or all alike:
+        under a fixed reference the rest of that likelihood is a constant.
     context : float
         Factor on the sides of the annotated box, at least 1.
     annotation_scale : float or None
@@ -109,6 +116,7 @@ class BoxBridge:
     input_size: int
     output_size: int
     likelihood: Literal["reference", "frame"] = "reference"
+    weigh: Literal["area", "equally"] = "area"
     context: float = 1.0
     annotation_scale: float | None = None
     flip: bool = False
@@ -203,16 +211,16 @@ class BoxBridge:
         if "mask" not in batch:
             return Condition(image, None)
         mask = crop(batch["mask"][:, None], reference, self.output_size)[:, 0] >= 0.5
-        scale, offset = self._scale(batch["mask"], reference)
+        scale, offset = self._scale(batch["mask"], reference, equally=_EQUALLY in batch)
         return Condition(image, MaskTarget(mask.float(), scale.reshape(-1), offset.reshape(-1)))
 
-    def _scale(self, mask: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    def _scale(self, mask: Tensor, reference: Tensor, *, equally: bool) -> tuple[Tensor, Tensor]:
         """Return the scale and the offset, (B, K), of the summed cross entropy.
 
         The frame likelihood is (O^2 / F^2) [A(R in frame) / O^2 sum_j BCE_j + A(object outside R) (-log eps) +
         A(ground outside R) (-log(1 - eps))], with areas A in squared frame units: the paper's 2,500 is O^2.
         """
-        if self.likelihood == "reference":
+        if self.likelihood == "reference" or equally:
             return torch.ones_like(reference[..., 0]), torch.zeros_like(reference[..., 0])
         x1, y1, x2, y2 = clip_boxes(reference, FRAME).unbind(-1)
         area = (x2 - x1) * (y2 - y1)
@@ -251,6 +259,8 @@ class BoxBridge:
         The result holds float32 images in [0, 255] if colours change. Each row draws 4 + 4 K + K numbers, whatever the
         settings: one for mirroring, three for colour, one for each side, and one for each zoom.
         """
+        if self.weigh == "equally":
+            batch = {**batch, _EQUALLY: torch.ones(len(reference), device=reference.device)}
         drawn = random.uniform(4 + 5 * reference.shape[1]).to(reference)
         sides, zoom = drawn[:, 4 : -reference.shape[1]], drawn[:, -reference.shape[1] :]
         changed = dict(batch)

@@ -127,6 +127,10 @@ class BoxAdjustment:
     likelihood: Literal["reference", "frame"] = field(
         default="reference", metadata=_help("pixels that the downstream energy counts: inside the box, or all")
     )
+    weigh: Literal["area", "equally"] = field(
+        default="area",
+        metadata=_help("how the M-step weighs examples under the frame likelihood: by the reference's area, or alike"),
+    )
     context: float = field(
         default=1.0, validator=validators.ge(1), metadata=_help("factor on the annotated box's sides, about its centre")
     )

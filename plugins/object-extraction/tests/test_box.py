@@ -349,6 +349,16 @@ class TestAugment:
         torch.testing.assert_close(conditioned[..., :2] + conditioned[..., 2:], torch.full((8, 3, 2), 220.0))
         assert 20 <= width.min() < 40 < 80 < width.max() <= 120
 
+    def test_examples_weigh_alike_in_the_m_step_alone(self) -> None:
+        bridge = make_bridge(likelihood="frame", weigh="equally")
+        batch = random_batch(8) | {"mask": mask_of(*[(90, 80, 130, 140)] * 8)}
+        (changed, _, conditioned), before = self.augment(bridge, batch)
+        learned, sampled = bridge.condition(changed, conditioned).target, bridge.condition(batch, before).target
+        assert bool((learned.scale == 1).all())
+        assert bool((learned.offset == 0).all())
+        assert torch.allclose(sampled.scale, torch.tensor(40 * 60 / 224**2))
+        assert torch.equal(learned.mask, sampled.mask)
+
     def test_colour_changes_the_image_alone(self) -> None:
         batch = random_batch(8)
         (changed, reference, _), before = self.augment(make_bridge(colour=0.3), batch)
