@@ -177,7 +177,9 @@ class PredictTable:
     relocations: int = field(
         default=0,
         validator=_AT_LEAST_0,
-        metadata=_help("times that the reference is taken anew from what was predicted, and the prediction made again"),
+        metadata=_help(
+            "times that the reference is taken anew from the prediction; what all references gave is averaged"
+        ),
     )
     batch_size: int = field(
         default=32, validator=_AT_LEAST_1, metadata=_help("examples predicted together, by each process")

@@ -47,7 +47,8 @@ class Predictor:
     With one draw, the downstream task is solved inside the predicted reference, as in the paper. With more, the
     references are drawn on the grid around the prediction, weighted by the upstream energy alone, and the restored
     predictions averaged: ``P(Y | I) = sum_R P(R | I) P(Y | I, R)``. With relocations, the reference is then taken from
-    what was predicted, and the prediction made again inside it: coordinate ascent in both.
+    what was predicted and the prediction made again inside it, as in coordinate ascent, and what all the references
+    gave is averaged.
 
     Parameters
     ----------
@@ -90,12 +91,13 @@ class Predictor:
             log_weight = log_weight.masked_fill(~bridge.usable(states).cpu(), -torch.inf)
             index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, self.draws).to(pair.device)
             reference = states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
-        frame, spread = self._solve(batch, reference), reference.std(dim=1, correction=0)
+        spread = reference.std(dim=1, correction=0)
+        frames = [self._solve(batch, reference)]
         for _ in range(self.relocations):
             assert isinstance(bridge, RelocatingBridge)  # `make_predictor` refuses any other
-            centre = bridge.relocate(frame, centre)
-            frame = self._solve(batch, centre[:, None])
-        return FramePrediction(frame=frame, reference=centre, spread=spread)
+            centre = bridge.relocate(frames[-1], centre)
+            frames.append(self._solve(batch, centre[:, None]))
+        return FramePrediction(frame=torch.stack(frames).mean(dim=0), reference=centre, spread=spread)
 
     def _solve(self, batch: Batch, reference: Tensor) -> Tensor:
         """Solve the downstream task inside references (B, K, D), and average what comes out in the frame: (B, ...)."""

@@ -84,15 +84,16 @@ class SideHead(nn.Module):
     def forward(self, maps: Tensor) -> Tensor | BoxPrediction:
         """Read (x1, y1, x2, y2) in frame units, (B, 4), off maps (B, width, H, W), with its doubt if it has any."""
         score = self.attend(maps)
+        doubts = None if self.doubt is None else self.doubt(maps)
         with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would round boxes to whole units
             attention = score.to(self.stretch.dtype).flatten(2).softmax(dim=2).view_as(score)
             x1, y1, x2, y2 = attention.unbind(dim=1)
             across, down = _positions(attention, 3), _positions(attention, 2)
             sides = [x1.sum(dim=1) @ across, y1.sum(dim=2) @ down, x2.sum(dim=1) @ across, y2.sum(dim=2) @ down]
             box: Tensor = (torch.stack(sides, dim=1) * self.stretch + self.shift + 1) * (FRAME / 2)
-            if self.doubt is None:
+            if doubts is None:
                 return box
-            doubt = (attention * self.doubt(maps).to(attention.dtype)).sum(dim=(2, 3))  # read where the side was
+            doubt = (attention * doubts.to(attention.dtype)).sum(dim=(2, 3))  # read where the side was
             return BoxPrediction(box, doubt + _FIRST_DOUBT)
 
 

@@ -127,6 +127,14 @@ def test_a_predicted_scale_is_read_beside_each_side(context: Context, frames: to
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
+def test_a_box_and_its_scale_are_float32_in_bfloat16(context: Context, frames: torch.Tensor) -> None:
+    network = compact_localization(Localization(network="compact", scale="predicted"), context)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        prediction = network({"image": frames})
+    assert isinstance(prediction, BoxPrediction)
+    assert (prediction.box.dtype, prediction.log_scale.dtype) == (torch.float32, torch.float32)
+
+
 def test_networks_of_the_paper_predict_no_scale(context: Context) -> None:
     with pytest.raises(ConfigError, match="'paper' does not predict its scale"):
         build_localization(Localization(network="paper", scale="predicted"), context)
