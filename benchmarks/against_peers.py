@@ -1,8 +1,8 @@
 """A run beside other programs, image by image: ``python benchmarks/against_peers.py SCORES.json PEERS.json``.
 
 SCORES.json is what ``jointtask evaluate RUN --json`` printed, with the metrics iou, pixel-accuracy and mae among its
-own; PEERS.json is ``{peer: {id: [P, J, MAE]}}``, scores in [0, 1]. Differences are paired over the peers' images, with a
-95 % bootstrap interval.
+own; PEERS.json is ``{peer: {id: [P, J, MAE]}}``, scores in [0, 1]. Differences are paired over the images, with a
+bootstrap interval of 95 %.
 """
 
 from __future__ import annotations
