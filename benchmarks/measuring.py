@@ -6,13 +6,16 @@ import platform
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from jointtask.assemble import Assembly, assemble
+from jointtask.estep import sample_batch
+from jointtask.examples import Examples
+from jointtask.latents import Latents
 from jointtask.load import load
 from jointtask.memory import keep_freed_memory
 from jointtask.progress import SilentProgress
@@ -45,6 +48,30 @@ def build(network: str, examples: int, overrides: Iterable[str]) -> Assembly:
     ]
     registry = load_registry()
     return assemble(load(RUN_FILE, settings, registry), registry, SilentProgress())
+
+
+def estep(work: Assembly, rows: Sequence[int], batch: int, latents: Latents | None = None) -> Callable[[], float]:
+    """Return the E-step of some images, `batch` at a time; a call returns the distinct states that an image evaluates.
+
+    With latents it knows the optima of earlier rounds, and records those of this one.
+    """
+    pair, examples = work.pair, Examples(work.train, work.how.terms, work.runfile, work.context)
+    known = latents or Latents.empty(len(work.train), work.how.draws, pair.bridge.grid.dimensions)
+
+    def sample() -> float:
+        evaluated = 0.0
+        pair.train(False)
+        for start in range(0, len(rows), batch):
+            some = rows[start : start + batch]
+            index, ids, inputs = torch.tensor(some), examples.ids(some), examples.batch(some, prepared=True)
+            base = pair.bridge.base(inputs)
+            sampled = sample_batch(pair, work.how, 1, ids, inputs, known.history(index, base), base)
+            evaluated += float(sampled.columns["evaluated"].sum())
+            if latents:
+                latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
+        return evaluated / len(rows)
+
+    return sample
 
 
 def took(work: Callable[[], object]) -> Times:

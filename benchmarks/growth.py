@@ -1,0 +1,67 @@
+"""How E-step time grows with images, moves K, states N and both batch sizes: ``python benchmarks/growth.py``.
+
+One setting grows at a time; the others are those of the example run. All values of a setting run in turn, so that what
+a ratio compares lies within seconds of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated
+
+import typer
+from attrs import evolve
+from measuring import build, each, estep, interleaved, machine, median, milliseconds, table
+
+from jointtask.samplers import metropolis_hastings
+
+LEVELS = {81: "[-10, 0, 10]", 625: "[-10, -5, 0, 5, 10]", 2401: "[-15, -10, -5, 0, 5, 10, 15]"}
+
+
+def main(
+    network: Annotated[str, typer.Option(help="Of both tasks.")] = "compact",
+    examples: Annotated[int, typer.Option(help="Images, sampled together unless it says otherwise.")] = 64,
+    turns: Annotated[int, typer.Option(help="Medians are over so many turns.")] = 7,
+    override: Annotated[list[str] | None, typer.Option("--set", help="As in `jointtask run`.")] = None,
+) -> None:
+    settings = override or []
+    work = build(network, 4 * examples, settings)
+    images = range(examples)
+
+    def moves(count: int) -> Callable[[], float]:
+        how = evolve(work.how, sampler=partial(metropolis_hastings.sample, moves=count))
+        return estep(evolve(work, how=how), images, examples)
+
+    def states(levels: str) -> Callable[[], float]:
+        return estep(build(network, examples, [f"bridge.levels={levels}", *settings]), images, examples)
+
+    def downstream_batch(size: int) -> Callable[[], float]:
+        return estep(evolve(work, pair=evolve(work.pair, downstream_batch=size)), images, examples)
+
+    counts = (examples // 2, examples, 2 * examples, 4 * examples)
+    print(f"E-step of the `{network}` networks. {machine()}")
+    print(f"{examples} images; medians of {turns} turns; a ratio is to the first row, image by image\n")
+    grown("images", {count: (estep(work, range(count), examples), count) for count in counts}, turns)
+    grown("moves, K", {count: (moves(count), examples) for count in (5, 10, 20, 40, 80)}, turns)
+    grown("states, N", {count: (states(levels), examples) for count, levels in LEVELS.items()}, turns)
+    sizes = sorted({max(1, examples // part) for part in (64, 16, 4, 2, 1)})
+    grown("em.estep_batch", {size: (estep(work, images, size), examples) for size in sizes}, turns)
+    sizes = [4**power for power in range(6)]
+    grown("em.downstream_batch", {size: (downstream_batch(size), examples) for size in sizes}, turns)
+
+
+def grown(setting: str, cases: Mapping[int, tuple[Callable[[], float], int]], turns: int) -> None:
+    """Print a row for each value of a setting; a case is the E-step and the number of its images."""
+    times = interleaved({str(value): run for value, (run, _) in cases.items()}, turns)
+    spent = {v: each(lambda s, images=images: s / images, times[str(v)]) for v, (_, images) in cases.items()}
+    first = next(iter(spent.values()))
+    rows = []
+    for value, (run, _) in cases.items():
+        ratio = median(each(lambda image, least: image / least, spent[value], first)).cpu
+        rows.append((f"{value:,}", milliseconds(median(spent[value]).cpu), f"{ratio:.3f}", f"{run():.2f}"))
+    print(table((setting, "processor, ms an image", "ratio", "distinct states an image"), rows))
+
+
+if __name__ == "__main__":
+    typer.run(main)
