@@ -1,7 +1,8 @@
 """What the E-step costs beside the forward passes that it cannot do without: ``python benchmarks/estep.py``.
 
 With u the time of one upstream forward pass, c that of one crop in a full batch of the downstream network, and d the
-distinct states that an image's E-step evaluates, it cannot take less than ``u + d c``.
+distinct states that an image's E-step evaluates, it cannot take less than ``u + d c``. With ``--set run.device=cuda``
+it is the wall-clock column that counts.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main(
     pair, how = watched(work.pair, work.how, stopwatch)
     sample = estep(evolve(work, pair=pair, how=how), range(examples), examples)
     oracle = evolve(work, how=evolve(work.how, sampler=exhaustive.sample, name="exhaustive", terms={}))
-    frames = work.train.batch(range(examples))
+    frames = {name: tensor.to(work.pair.device) for name, tensor in work.train.batch(range(examples)).items()}
     crops = full_batch(work.pair, frames, batch)
     cases = {
         "u": lambda: work.pair.predict_upstream(frames),

@@ -18,11 +18,15 @@ from jointtask.samplers import metropolis_hastings
 
 LEVELS = {81: "[-10, 0, 10]", 625: "[-10, -5, 0, 5, 10]", 2401: "[-15, -10, -5, 0, 5, 10, 15]"}
 
+Cases = Mapping[int, tuple[Callable[[], float], int]]
+"""For each value of a setting, the E-step and the number of its images."""
+
 
 def main(
     network: Annotated[str, typer.Option(help="Of both tasks.")] = "compact",
     examples: Annotated[int, typer.Option(help="Images, sampled together unless it says otherwise.")] = 64,
     turns: Annotated[int, typer.Option(help="Medians are over so many turns.")] = 7,
+    only: Annotated[list[str] | None, typer.Option(help="A setting's name, as in the tables; all.")] = None,
     override: Annotated[list[str] | None, typer.Option("--set", help="As in `jointtask run`.")] = None,
 ) -> None:
     settings = override or []
@@ -39,22 +43,25 @@ def main(
     def downstream_batch(size: int) -> Callable[[], float]:
         return estep(evolve(work, pair=evolve(work.pair, downstream_batch=size)), images, examples)
 
+    sizes = sorted({max(1, examples // part) for part in (64, 16, 4, 2, 1)})
     counts = (examples // 2, examples, 2 * examples, 4 * examples)
+    cases: dict[str, Callable[[], Cases]] = {
+        "images": lambda: {count: (estep(work, range(count), examples), count) for count in counts},
+        "moves, K": lambda: {count: (moves(count), examples) for count in (5, 10, 20, 40, 80)},
+        "states, N": lambda: {count: (states(levels), examples) for count, levels in LEVELS.items()},
+        "em.estep_batch": lambda: {size: (estep(work, images, size), examples) for size in sizes},
+        "em.downstream_batch": lambda: {4**p: (downstream_batch(4**p), examples) for p in range(6)},
+    }
     print(f"E-step of the `{network}` networks. {machine()}")
     print(f"{examples} images; medians of {turns} turns; a ratio is to the first row, image by image\n")
-    grown("images", {count: (estep(work, range(count), examples), count) for count in counts}, turns)
-    grown("moves, K", {count: (moves(count), examples) for count in (5, 10, 20, 40, 80)}, turns)
-    grown("states, N", {count: (states(levels), examples) for count, levels in LEVELS.items()}, turns)
-    sizes = sorted({max(1, examples // part) for part in (64, 16, 4, 2, 1)})
-    grown("em.estep_batch", {size: (estep(work, images, size), examples) for size in sizes}, turns)
-    sizes = [4**power for power in range(6)]
-    grown("em.downstream_batch", {size: (downstream_batch(size), examples) for size in sizes}, turns)
+    for setting in only or cases:
+        grown(setting, cases[setting](), turns)
 
 
-def grown(setting: str, cases: Mapping[int, tuple[Callable[[], float], int]], turns: int) -> None:
-    """Print a row for each value of a setting; a case is the E-step and the number of its images."""
-    times = interleaved({str(value): run for value, (run, _) in cases.items()}, turns)
-    spent = {v: each(lambda s, images=images: s / images, times[str(v)]) for v, (_, images) in cases.items()}
+def grown(setting: str, cases: Cases, turns: int) -> None:
+    """Print a row for each value of a setting."""
+    times = interleaved({value: run for value, (run, _) in cases.items()}, turns)
+    spent = {v: each(lambda s, images=images: s / images, times[v]) for v, (_, images) in cases.items()}
     first = next(iter(spent.values()))
     rows = []
     for value, (run, _) in cases.items():

@@ -1,0 +1,29 @@
+"""What a run spent its time on, from its `timing.jsonl`: ``python benchmarks/shares.py RUN``.
+
+Wall-clock seconds of training. Data made before it, and scores made after it, are in no run's clock.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from measuring import table
+
+
+def main(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
+    entries = [json.loads(line) for line in (run / "timing.jsonl").read_text().splitlines()]
+    phases = list(dict.fromkeys(entry["phase"] for entry in entries))
+    parts = {"warm-up": [e for e in entries if e["round"] == 0], "rounds": [e for e in entries if e["round"] > 0]}
+    rows = []
+    for name, some in {**parts, "whole": entries}.items():
+        spent = [sum(entry["seconds"] for entry in some if entry["phase"] == phase) for phase in phases]
+        whole = sum(spent)
+        rows.append((name, f"{whole:.1f}", *(f"{seconds:.1f} ({seconds / (whole or 1):.1%})" for seconds in spent)))
+    print(table(("seconds", "all", *phases), rows))
+
+
+if __name__ == "__main__":
+    typer.run(main)
