@@ -41,10 +41,12 @@ def build(network: str, examples: int, overrides: Iterable[str]) -> Assembly:
     """
     torch.set_num_threads(1)
     keep_freed_memory()  # as the command line does
+    overrides = list(overrides)
+    count = "limit" if "data.train.name=image-folder" in overrides else "examples"
     settings = [
         f"upstream.network={network}",
         f"downstream.network={network}",
-        f"data.train.examples={examples}",
+        f"data.train.{count}={examples}",
         "em.oracle_examples=0",
         "run.device=cpu",
         *overrides,

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -43,14 +44,15 @@ class Stage(NamedTuple):
 def main(
     network: Annotated[str, typer.Option(help="Of both tasks.")] = "compact",
     examples: Annotated[list[int], typer.Option(help="How many images; may be given again.")] = [1_000, 9_600],  # noqa: B006  # never changed
+    batches: Annotated[int, typer.Option(help="The last batches alone of the E-step and of the epoch; 0: all.")] = 0,
     override: Annotated[list[str] | None, typer.Option("--set", help="As in `jointtask run`.")] = None,
     here: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     if here:
-        print(json.dumps(stages(network, examples[0], override or [])))
+        print(json.dumps(stages(network, examples[0], batches, override or [])))
         return
     torch.set_num_threads(1)
-    runs = [in_a_process(network, count, override or []) for count in examples]
+    runs = [in_a_process(network, count, batches, override or []) for count in examples]
     rows = []
     for parts in zip(*runs, strict=True):
         growth = (parts[-1].held - parts[0].held) / max(1, examples[-1] - examples[0])
@@ -61,9 +63,10 @@ def main(
     print("peak of the whole, MB:", *(f"{max(part.peak for part in run) / 1e6:.0f}" for run in runs))
 
 
-def in_a_process(network: str, count: int, settings: list[str]) -> list[Stage]:
+def in_a_process(network: str, count: int, batches: int, settings: list[str]) -> list[Stage]:
     """Go through all stages in a process that has held nothing before."""
-    command = [sys.executable, __file__, "--here", "--network", network, "--examples", str(count)]
+    sizes = [f"--network={network}", f"--examples={count}", f"--batches={batches}"]
+    command = [sys.executable, __file__, "--here", *sizes]
     command += [word for setting in settings for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as cache:
         environment = {"JOINTTASK_CACHE": cache, **os.environ}
@@ -71,7 +74,7 @@ def in_a_process(network: str, count: int, settings: list[str]) -> list[Stage]:
     return [Stage(*stage) for stage in json.loads(done.stdout)]
 
 
-def stages(network: str, count: int, settings: list[str]) -> list[Stage]:
+def stages(network: str, count: int, batches: int, settings: list[str]) -> list[Stage]:
     """Do what a run does, and see what it holds."""
     seen: list[Stage] = []
 
@@ -90,9 +93,11 @@ def stages(network: str, count: int, settings: list[str]) -> list[Stage]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "checkpoints").mkdir()
         keeper = Keeper(RunDirectory(Path(folder)), state, work.runfile.run.checkpoint_seconds, work.world)
-        state.round = 1
-        stage("E-step", lambda: expect(work, examples, state, keeper))
-        stage("M-step, an epoch", lambda: maximise(work, examples, state, keeper))
+        em, state.round = work.runfile.em, 1
+        for name, go, size in (("E-step", expect, em.estep_batch), ("M-step, an epoch", maximise, em.batch_size)):
+            state.offset = max(0, count - batches * size) if batches else 0
+            state.sums = {"upstream": 0.0, "downstream": 0.0}
+            stage(name, partial(go, work, examples, state, keeper))
         stage("checkpoint", keeper.save)
     stage("scores of the test data", lambda: final_scores(work, make_predictor(work.pair, work.runfile)))
     return seen

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from measuring import table
 
 
 def main(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
     entries = [json.loads(line) for line in (run / "timing.jsonl").read_text().splitlines()]
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
     parts = {"warm-up": [e for e in entries if e["round"] == 0], "rounds": [e for e in entries if e["round"] > 0]}
-    rows = []
+    print(f"| seconds | all | {' | '.join(phases)} |\n|---|---|{'---|' * len(phases)}")
     for name, some in {**parts, "whole": entries}.items():
         spent = [sum(entry["seconds"] for entry in some if entry["phase"] == phase) for phase in phases]
         whole = sum(spent)
-        rows.append((name, f"{whole:.1f}", *(f"{seconds:.1f} ({seconds / (whole or 1):.1%})" for seconds in spent)))
-    print(table(("seconds", "all", *phases), rows))
+        cells = (f"{seconds:.1f} ({seconds / (whole or 1):.1%})" for seconds in spent)
+        print(f"| {name} | {whole:.1f} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
