@@ -1,23 +1,21 @@
 """What the E-step costs beside the forward passes that it cannot do without: ``python benchmarks/estep.py``.
 
 With u the time of one upstream forward pass, c that of one crop in a full batch of the downstream network, and d the
-distinct states that an image's E-step evaluates, it cannot take less than ``u + d c``.
+distinct states that an image's E-step evaluates, it cannot take less than ``u + d c``. With ``--set run.device=cuda``
+it is the wall-clock column that counts.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import torch
 import typer
 from attrs import evolve
-from measuring import Stopwatch, build, each, interleaved, machine, median, milliseconds, table, took
+from measuring import Stopwatch, build, each, estep, interleaved, machine, median, milliseconds, table, took
 from torch import Tensor
 
-from jointtask.estep import EStep, Sampled, sample_batch
-from jointtask.examples import Examples
-from jointtask.latents import Latents
+from jointtask.estep import EStep
 from jointtask.pair import Pair
 from jointtask.samplers import exhaustive
 from jointtask.task import Batch
@@ -32,56 +30,52 @@ def main(
     override: Annotated[list[str] | None, typer.Option("--set", help="As in `jointtask run`.")] = None,
 ) -> None:
     work = build(network, examples, [f"em.downstream_batch={batch}", *(override or [])])
-    prepared = Examples(work.train, work.how.terms, work.runfile, work.context)
     stopwatch = Stopwatch()
     pair, how = watched(work.pair, work.how, stopwatch)
-
-    def sample(rows: range, how: EStep = how) -> Sampled:
-        inputs = prepared.batch(rows, prepared=True)
-        base = pair.bridge.base(inputs)
-        history = Latents.empty(examples, 1, base.shape[1]).history(torch.tensor(rows), base)
-        return sample_batch(pair, how, 1, prepared.ids(rows), inputs, history, base)
-
-    frames = prepared.batch(range(examples))
+    sample = estep(evolve(work, pair=pair, how=how), range(examples), examples)
+    oracle = evolve(work, how=evolve(work.how, sampler=exhaustive.sample, name="exhaustive", terms={}))
+    frames = {name: tensor.to(work.pair.device) for name, tensor in work.train.batch(range(examples)).items()}
     crops = full_batch(work.pair, frames, batch)
     cases = {
         "u": lambda: work.pair.predict_upstream(frames),
         "c": lambda: work.pair.predict_downstream(crops),
-        "E-step": stopwatch.timed("all", lambda: sample(range(examples))),
+        "E-step": stopwatch.timed("all", sample),
     }
     with torch.inference_mode():
         times = interleaved(cases, turns)
         parts = breakdown(stopwatch, (turns + 1) * examples)
-        d = float(sample(range(examples)).columns["evaluated"].mean())
-        oracle = evolve(work.how, sampler=exhaustive.sample, name="exhaustive", terms={})
-        all_states = [took(partial(sample, range(row, row + 1), oracle)) for row in range(enumerated)]
+        d = sample()
+        all_states = [took(estep(oracle, [row], 1)) for row in range(enumerated)]
 
     u = each(lambda seconds: seconds / examples, times["u"])
     c = each(lambda seconds: seconds / batch, times["c"])
-    estep = each(lambda seconds: seconds / examples, times["E-step"])
+    whole = each(lambda seconds: seconds / examples, times["E-step"])
     bare = each(lambda u, c: u + d * c, u, c)
-    ratio = median(each(lambda estep, bare: estep / bare, estep, bare))
+    ratio = median(each(lambda whole, bare: whole / bare, whole, bare))
+    crops_a_second = {"bare downstream network": 1 / median(c).cpu, "E-step": d / median(whole).cpu}
     print(f"E-step of the `{network}` networks. {machine()}")
     print(f"{examples} examples; {batch} crops in a full batch; medians of {turns} turns\n")
     rows = {
         "u, an upstream forward pass": median(u),
         "c, a crop's downstream forward pass": median(c),
         f"u + d c, d = {d:.2f}": median(bare),
-        "E-step": median(estep),
+        "E-step": median(whole),
     }
     lines = [(name, milliseconds(spent.cpu), milliseconds(spent.wall)) for name, spent in rows.items()]
     lines.append(("E-step / (u + d c)", f"**{ratio.cpu:.3f}**", f"{ratio.wall:.3f}"))
     print(table(("an image", "processor, ms", "wall, ms"), lines))
+
+    print(table(("crops a second", "of the processor"), ((name, f"{n:.0f}") for name, n in crops_a_second.items())))
 
     shares = ((name, milliseconds(spent), f"{spent / sum(parts.values()):.1%}") for name, spent in parts.items())
     print(table(("part of the E-step", "processor, ms", "share"), shares))
 
     if enumerated:
         states = len(work.pair.bridge.grid)
-        measured = median(estep).cpu / median(all_states).cpu
+        measured = median(whole).cpu / median(all_states).cpu
         counted = median(bare).cpu / (median(u).cpu + states * median(c).cpu)
         columns = (work.how.name, "exhaustive", "ratio", f"(u + d c) / (u + {states} c)")
-        spent = [milliseconds(median(series).cpu) for series in (estep, all_states)]
+        spent = [milliseconds(median(series).cpu) for series in (whole, all_states)]
         print(table(columns, [(*spent, f"{measured:.4f}", f"{counted:.4f}")]))
 
 

@@ -1,11 +1,13 @@
-"""What inference costs beside its two bare forward passes, one image at a time: ``python benchmarks/inference.py``.
+"""What inference costs beside its two bare forward passes, and images a second: ``python benchmarks/inference.py``.
 
-Inference is `Predictor.predict` on one image: from its frame to the extraction at the image's own size. Decoding the
-file and squashing the image to the frame come before, and are not in it.
+Inference is `Predictor.predict`: from frames to the extractions at the images' own sizes. Decoding files and squashing
+images to the frame come before, and are not in it. Images go through one at a time, then several together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -13,6 +15,7 @@ import typer
 from attrs import evolve
 from measuring import Stopwatch, build, each, interleaved, machine, median, milliseconds, table
 
+from jointtask.assemble import Assembly
 from jointtask.predict import Predictor
 
 
@@ -20,9 +23,10 @@ def main(
     network: Annotated[str, typer.Option(help="Of both tasks.")] = "compact",
     examples: Annotated[int, typer.Option(help="Different images.")] = 16,
     turns: Annotated[int, typer.Option(help="Medians are over so many turns, each through all images.")] = 15,
+    batches: Annotated[list[int], typer.Option("--batch", help="Predicted together.")] = [1, 16, 32],  # noqa: B006  # never changed
     override: Annotated[list[str] | None, typer.Option("--set", help="As in `jointtask run`.")] = None,
 ) -> None:
-    work = build(network, examples, override or [])
+    work = build(network, max(examples, *batches), override or [])
     stopwatch = Stopwatch()
     bridge = stopwatch.watch(work.pair.bridge, admit="box", condition="crop", restore="paste", finish="own size")
     predictor = Predictor(evolve(work.pair, bridge=bridge))
@@ -50,6 +54,28 @@ def main(
     print(table(("an image", "processor, ms", "wall, ms"), lines))
     parts = ((part, milliseconds(spent / examples / (turns + 1))) for part, spent in stopwatch.seconds.items())
     print(table(("part of inference", "processor, ms"), parts))
+    bulk(work, examples, batches, turns)
+
+
+def bulk(work: Assembly, examples: int, batches: Sequence[int], turns: int) -> None:
+    """Print how many images a second are predicted, by number of images predicted together."""
+    predictors = {
+        "as in the paper": Predictor(work.pair),
+        "predict.relocations = 1": Predictor(work.pair, relocations=1),
+        "predict.draws = 8": Predictor(work.pair, draws=8),
+    }
+    count = max(examples, *batches)
+    images, photographs = work.train.batch(range(count))["image"], [work.train.example(row) for row in range(count)]
+
+    def predict(predictor: Predictor, batch: int) -> None:
+        for start in range(0, count, batch):
+            some = slice(start, start + batch)
+            predictor.predict({"image": images[some]}, photographs[some])
+
+    cases = {(n, batch): partial(predict, predictor, batch) for n, predictor in predictors.items() for batch in batches}
+    rate = {case: count / median(times).cpu for case, times in interleaved(cases, turns).items()}
+    rows = ((name, *(f"{rate[name, batch]:.1f}" for batch in batches)) for name in predictors)
+    print(table(("images a second of the processor", *(f"{batch} together" for batch in batches)), rows))
 
 
 if __name__ == "__main__":

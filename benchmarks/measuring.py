@@ -6,19 +6,25 @@ import platform
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
 from jointtask.assemble import Assembly, assemble
+from jointtask.estep import sample_batch
+from jointtask.examples import Examples
+from jointtask.latents import Latents
 from jointtask.load import load
 from jointtask.memory import keep_freed_memory
 from jointtask.progress import SilentProgress
 from jointtask.registry import load_registry
 
 RUN_FILE = Path(__file__).parents[1] / "examples" / "object_extraction.toml"
+
+
+Case = TypeVar("Case", bound=Hashable)
 
 
 class Times(NamedTuple):
@@ -35,10 +41,12 @@ def build(network: str, examples: int, overrides: Iterable[str]) -> Assembly:
     """
     torch.set_num_threads(1)
     keep_freed_memory()  # as the command line does
+    overrides = list(overrides)
+    count = "limit" if "data.train.name=image-folder" in overrides else "examples"
     settings = [
         f"upstream.network={network}",
         f"downstream.network={network}",
-        f"data.train.examples={examples}",
+        f"data.train.{count}={examples}",
         "em.oracle_examples=0",
         "run.device=cpu",
         *overrides,
@@ -47,16 +55,50 @@ def build(network: str, examples: int, overrides: Iterable[str]) -> Assembly:
     return assemble(load(RUN_FILE, settings, registry), registry, SilentProgress())
 
 
+def estep(
+    work: Assembly,
+    rows: Sequence[int],
+    batch: int,
+    known: Latents | None = None,
+    round: int = 1,
+    *,
+    record: bool = False,
+) -> Callable[[], float]:
+    """Return the E-step of some images, `batch` at a time; a call returns the distinct states that an image evaluates.
+
+    What earlier rounds found is in `known`, and `record` adds what this one finds.
+    """
+    pair, examples = work.pair, Examples(work.train, work.how.terms, work.runfile, work.context)
+    latents = known or Latents.empty(len(work.train), work.how.draws, pair.bridge.grid.dimensions)
+
+    def sample() -> float:
+        evaluated = 0.0
+        pair.train(False)
+        for start in range(0, len(rows), batch):
+            some = rows[start : start + batch]
+            index, ids, inputs = torch.tensor(some), examples.ids(some), examples.batch(some, prepared=True)
+            base = pair.bridge.base(inputs)
+            sampled = sample_batch(pair, work.how, round, ids, inputs, latents.history(index, base), base)
+            evaluated += float(sampled.columns["evaluated"].sum())
+            if record:
+                latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
+        return evaluated / len(rows)
+
+    return sample
+
+
 def took(work: Callable[[], object]) -> Times:
     """Time one call."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
+    if torch.cuda.is_initialized():  # an accelerator is asked to work, and has to be waited for
+        torch.cuda.synchronize()
     return Times(cpu=time.process_time() - cpu, wall=time.perf_counter() - wall)
 
 
-def interleaved(cases: Mapping[str, Callable[[], object]], turns: int) -> dict[str, list[Times]]:
+def interleaved(cases: Mapping[Case, Callable[[], object]], turns: int) -> dict[Case, list[Times]]:
     """Time all cases in turn, again and again, so that a slow minute slows all of them; the first turn warms up."""
-    times: dict[str, list[Times]] = {name: [] for name in cases}
+    times: dict[Case, list[Times]] = {name: [] for name in cases}
     for turn in range(turns + 1):
         for name, work in cases.items():
             spent = took(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -48,18 +49,21 @@ def test_without_a_history_it_is_centred_with_the_cold_variance() -> None:
     assert torch.allclose(got[0], -GRID.states.square().sum(dim=1) / 100)
 
 
-def test_rows_are_the_same_bits_in_any_batch() -> None:
+@pytest.mark.parametrize("size", [1, 7])
+@pytest.mark.parametrize("dimensions", [2, 4])
+def test_rows_are_the_same_bits_in_any_batch(dimensions: int, size: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    mean = 50 + 5 * torch.randn(64, 2, generator=generator)
-    factor = torch.randn(64, 2, 2, generator=generator)
-    reference = 50 + torch.randn(64, 1, 2, generator=generator) + GRID.states.float()
+    grid = LatentGrid.product([[-10, 0, 10]] * dimensions)
+    mean = 50 + 5 * torch.randn(64, dimensions, generator=generator)
+    factor = torch.randn(64, dimensions, dimensions, generator=generator)
+    reference = 50 + torch.randn(64, 1, dimensions, generator=generator) + grid.states.float()
+    usable = torch.ones(reference.shape[:2], dtype=torch.bool)
     known = history(4, mean, factor @ factor.mT)
-    terms: Any = {"gaussian": GaussianTerm(GRID, 50.0, 25.0)}
-    whole = log_proposal(terms, {}, reference, torch.ones(64, 25, dtype=torch.bool), known)
-    for row in range(64):
-        one = History(known.count[row : row + 1], known.mean[row : row + 1], known.covariance[row : row + 1])
-        alone = log_proposal(terms, {}, reference[row : row + 1], torch.ones(1, 25, dtype=torch.bool), one)
-        assert torch.equal(alone[0], whole[row])
+    terms: Any = {"gaussian": GaussianTerm(grid, 50.0, 25.0)}
+    whole = log_proposal(terms, {}, reference, usable, known)
+    for rows in torch.arange(64).split(size):
+        some = History(known.count[rows], known.mean[rows], known.covariance[rows])
+        assert torch.equal(log_proposal(terms, {}, reference[rows], usable[rows], some), whole[rows])
 
 
 def test_on_a_ring_the_short_way_counts() -> None:

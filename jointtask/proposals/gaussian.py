@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,8 +47,8 @@ class GaussianTerm:
         identity = torch.eye(history.mean.shape[1], dtype=torch.float64)
         cold = (history.count == 0)[:, None, None]
         covariance = torch.where(cold, self._cold_variance * identity, history.covariance + self._widening * identity)
-        # One example's factor and one coordinate's sum at a time: the same bits for any batch size.
-        precision = torch.stack([torch.linalg.inv(matrix) for matrix in covariance])
+        # The same bits for any batch size: NumPy inverts a stack one matrix after another, and sums go by coordinate.
+        precision = torch.from_numpy(np.linalg.inv(covariance.numpy()))
         delta = self._grid.difference(reference.to("cpu", torch.float64), history.mean[:, None])
         exponent = torch.zeros(delta.shape[:2], dtype=torch.float64)
         for i in range(delta.shape[2]):
