@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import traceback
 from collections import Counter
@@ -29,6 +30,8 @@ GROUP = "jointtask"
 DISABLE = "JOINTTASK_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load, separated by commas."""
 
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("jointtask_"))
 """The names of all hooks."""
 
@@ -42,7 +45,7 @@ class Source:
     plugin : str
         Its name: that of its entry point, or of its file.
     distribution, version : str
-        What is installed; for a single file, its name and a digest of its content.
+        What is installed; for a single file or module, its name and a digest of its content.
     """
 
     plugin: str
@@ -90,12 +93,12 @@ class _Candidate:
 
 
 def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
-    """Load the built-in components, every installed plugin that is not disabled, and single files.
+    """Load the built-in components, every installed plugin that is not disabled, and those that are named.
 
     Parameters
     ----------
     files : sequence of path
-        Plugins that are one Python file each.
+        Plugins that are one Python file each, or modules by their dotted names.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
     ConfigError
         If one of `files` does not exist.
     """
-    candidates = [_builtin(), *_installed(), *(_single(Path(file)) for file in files)]
+    candidates = [_builtin(), *_installed(), *map(_named, files)]
     blocked = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
     manager = _manager()
     loaded: dict[str, Source] = {}
@@ -206,15 +209,34 @@ def _installed() -> Iterator[_Candidate]:
         yield _Candidate(Source(entry.name, name, version), entry.load)
 
 
-def _single(path: Path) -> _Candidate:
+def _named(file: str | os.PathLike[str]) -> _Candidate:
+    """Take a file, or a module by its dotted name where there is no such file."""
+    path = Path(file)
+    if not path.exists() and _DOTTED.fullmatch(str(file)) and path.suffix != ".py":
+        try:
+            spec = importlib.util.find_spec(str(file))
+        except (ImportError, ValueError):
+            spec = None
+        if spec is not None and spec.origin and Path(spec.origin).is_file():
+            digest = _digest(Path(spec.origin).read_bytes())
+            return _Candidate(Source(str(file), str(file), digest), lambda: importlib.import_module(str(file)))
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"--plugin {path}: {error.strerror}", remedy="name an existing Python file") from error
+        raise ConfigError(
+            f"--plugin {path}: {error.strerror}",
+            remedy="name an existing Python file, or a module that can be imported",
+        ) from error
+    return _single(path, content)
+
+
+def _digest(content: bytes) -> str:
     import hashlib
 
-    digest = hashlib.sha256(content).hexdigest()[:12]
+    return f"sha256:{hashlib.sha256(content).hexdigest()[:12]}"
 
+
+def _single(path: Path, content: bytes) -> _Candidate:
     def load() -> object:
         name = f"jointtask_file_{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
@@ -230,7 +252,7 @@ def _single(path: Path) -> _Candidate:
             raise
         return module
 
-    return _Candidate(Source(path.stem, path.name, f"sha256:{digest}"), load)
+    return _Candidate(Source(path.stem, path.name, _digest(content)), load)
 
 
 def _verify(plugin: object) -> None:
