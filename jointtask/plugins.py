@@ -12,7 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pluggy
 from attrs import frozen
 
 from jointtask import __version__, hookspecs
+from jointtask.api import why_unsupported
 from jointtask.errors import ConfigError, PluginError, UserError
 
 __all__ = ["HOOKS", "Failure", "Plugins", "Source", "implementations", "load_plugins", "notify", "reason"]
@@ -110,7 +111,7 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
     ConfigError
         If one of `files` does not exist.
     """
-    candidates = [_builtin(), *_installed(), *map(_named, files)]
+    candidates = [_builtin(), *_installed(files), *map(_named, files)]
     blocked = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
     manager = _manager()
     loaded: dict[str, Source] = {}
@@ -201,25 +202,45 @@ def _builtin() -> _Candidate:
     )
 
 
-def _installed() -> Iterator[_Candidate]:
+def _installed(named: Sequence[str | os.PathLike[str]]) -> Iterator[_Candidate]:
+    """Find what is installed; of a plugin that is named as a file or module as well, what is named is taken."""
+    modules = {Path(file).stem if str(file).endswith(".py") else str(file) for file in named}
+    files = {_origin(file) for file in named} - {None}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        if entry.value in modules or (files and _origin(entry.value) in files):
+            continue
         distribution = entry.dist
         name = distribution.name if distribution else entry.value
         version = distribution.version if distribution else "unknown"
-        yield _Candidate(Source(entry.name, name, version), entry.load)
+
+        def load(entry: EntryPoint = entry) -> object:
+            if entry.dist is not None and (why := why_unsupported(entry.dist)):
+                raise PluginError(why)
+            return entry.load()
+
+        yield _Candidate(Source(entry.name, name, version), load)
+
+
+def _origin(file: str | os.PathLike[str]) -> Path | None:
+    """Return the file that a path, or a module's dotted name, stands for."""
+    path = Path(file)
+    if path.exists():
+        return path.resolve()
+    if not _DOTTED.fullmatch(str(file)):
+        return None
+    try:
+        spec = importlib.util.find_spec(str(file))
+    except (Exception, SystemExit):  # a package around the module is imported by this, and may fail as it likes
+        return None
+    return Path(spec.origin).resolve() if spec is not None and spec.origin else None
 
 
 def _named(file: str | os.PathLike[str]) -> _Candidate:
     """Take a file, or a module by its dotted name where there is no such file."""
-    path = Path(file)
-    if not path.exists() and _DOTTED.fullmatch(str(file)) and path.suffix != ".py":
-        try:
-            spec = importlib.util.find_spec(str(file))
-        except (ImportError, ValueError):
-            spec = None
-        if spec is not None and spec.origin and Path(spec.origin).is_file():
-            digest = _digest(Path(spec.origin).read_bytes())
-            return _Candidate(Source(str(file), str(file), digest), lambda: importlib.import_module(str(file)))
+    path, origin = Path(file), _origin(file)
+    if not path.exists() and origin is not None and origin.is_file():
+        source = Source(str(file), str(file), _digest(origin.read_bytes()))
+        return _Candidate(source, lambda: importlib.import_module(str(file)))
     try:
         content = path.read_bytes()
     except OSError as error:

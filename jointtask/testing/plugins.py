@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 from jointtask.describe import settings_of
 from jointtask.errors import ConfigError
-from jointtask.registry import KINDS, PluginRow, Registry, load_registry
+from jointtask.registry import KINDS, Registry, load_registry
 
 __all__ = ["check_plugin"]
 
@@ -33,7 +34,7 @@ def check_plugin(plugin: str) -> tuple[str, ...]:
     installed = {row.source.plugin: row for row in load_registry().rows()}
     registry = load_registry() if plugin in installed else _with(plugin)
     rows = {row.source.plugin: row for row in registry.rows()}
-    row = rows[plugin] if plugin in installed else _new(rows, installed)
+    row = rows[plugin if plugin in installed or not plugin.endswith(".py") else Path(plugin).stem]
     reasons = "; ".join(row.reasons)
     assert row.state == "loaded", f"the plugin {row.source} is {row.state}, expected loaded: {reasons or 'disabled'}"
     assert not row.reasons, f"of the plugin {row.source}, something is not used: {reasons}"
@@ -63,11 +64,6 @@ def _with(plugin: str) -> Registry:
         raise AssertionError(
             f"no plugin is installed by the name '{plugin}', and it is no file or module: {error.message}"
         ) from None
-
-
-def _new(rows: dict[str, PluginRow], installed: dict[str, PluginRow]) -> PluginRow:
-    (name,) = rows.keys() - installed.keys()
-    return rows[name]
 
 
 def _command(name: str, target: str) -> None:
