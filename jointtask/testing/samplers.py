@@ -114,7 +114,7 @@ def _sample(
     for part, tensor in given.items():
         assert torch.equal(tensor, before[part]), f"{name}: the target's {part} was changed in place; expected a copy"
     try:
-        check_draws(draws, count, len(grid), "checked")
+        check_draws(draws, count, len(grid), "the sampler")
     except PluginError as error:
         raise AssertionError(f"{name}: {error.message}") from None
     return draws, target
