@@ -12,9 +12,10 @@ from attrs import evolve, frozen
 
 from jointtask.component import Context, SamplerComponent
 from jointtask.config import RunFile, RunTable, Table
+from jointtask.conform import require_conforming
 from jointtask.data import Dataset
 from jointtask.device import resolve_device
-from jointtask.errors import ConfigError, DataError, PluginError
+from jointtask.errors import ConfigError, DataError
 from jointtask.estep import EStep
 from jointtask.load import load_trained
 from jointtask.locate import cache_folder
@@ -133,7 +134,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     for line in shared_examples({"train": train, "validation": validation, "test": test}):
         progress.say(line)
     pair, context = assemble_pair(runfile, registry, evolve(context, train=train))
-    _require_keys(runfile, registry, pair, train)
+    require_conforming(runfile, registry, pair, train)
     component = registry.find("sampler", runfile.sampler.name)
     assert isinstance(component, SamplerComponent)  # the registry refuses any other record of this kind
     terms: dict[str, ProposalTerm] = {
@@ -283,15 +284,3 @@ def chosen(ids: Sequence[str], count: int) -> list[str]:
 def _build_default(registry: Registry, kind: str, name: str, context: Context) -> Any:
     component = registry.find(kind, name)
     return component.build(component.settings(), context)
-
-
-def _require_keys(runfile: RunFile, registry: Registry, pair: Pair, train: Dataset) -> None:
-    first = train.batch([0])
-    missing = [key for key in pair.bridge.keys if key not in first]
-    if missing:
-        raise PluginError(
-            f"the data set '{runfile.data.train.name}' gives no {', '.join(missing)},"
-            f" which the bridge '{runfile.bridge.name}' needs",
-            cause="the training data is not annotated, or belongs to another pair of tasks",
-            remedy="see [data.train] in the run file",
-        )

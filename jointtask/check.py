@@ -16,6 +16,7 @@ from jointtask.config import Optimizer, RunFile
 from jointtask.device import device_name
 from jointtask.estep import sample_batch
 from jointtask.examples import Examples
+from jointtask.guard import blaming
 from jointtask.latents import Latents
 from jointtask.mstep import train_batch
 from jointtask.predict import make_predictor
@@ -52,8 +53,9 @@ def check(runfile: RunFile, registry: Registry, progress: Progress) -> Sequence[
     UserError
         Whatever a run would raise.
     """
-    work = assemble(runfile, registry, progress)
-    return [*_found(work), *_expected(work), *(f"not read: {line}" for line in unread_settings(runfile, registry))]
+    with blaming(registry.plugins):
+        work = assemble(runfile, registry, progress)
+        return [*_found(work), *_expected(work), *(f"not read: {line}" for line in unread_settings(runfile, registry))]
 
 
 def _found(work: Assembly) -> Iterator[str]:

@@ -111,7 +111,8 @@ SetOption = Annotated[
     ),
 ]
 PluginOption = Annotated[
-    list[str] | None, typer.Option("--plugin", metavar="FILE", help="Python file to load as a plugin; may be repeated.")
+    list[str] | None,
+    typer.Option("--plugin", metavar="FILE", help="Python file, or module, to load as a plugin; may be repeated."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -320,6 +321,33 @@ def components(
             typer.echo(line)
 
 
+@app.command()
+def new(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="sampler, task, bridge, proposal, dataset, metric, plugin or run."),
+    ],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Lower-case letters and digits, in words joined by hyphens.")
+    ],
+) -> None:
+    """Write a package to start from, or a run file.
+
+    The package is the folder NAME: it passes its tests, runs and installs as written. A run file is NAME.toml. What
+    exists is never replaced.
+    """
+    from pathlib import Path
+
+    from jointtask.scaffold import scaffold
+
+    written = scaffold(kind, name, Path(), _registry(()))
+    for path in written.files:
+        typer.echo(f"wrote {path}")
+    typer.echo("next:")
+    for command in written.commands:
+        typer.echo(f"  {command}")
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 the command or run file is wrong, 130 interrupted.
 
@@ -337,6 +365,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         finally:
             sys.stdout.flush()
     except UserError as error:
+        if os.environ.get("JOINTTASK_TRACEBACK"):
+            traceback.print_exc()
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:

@@ -43,7 +43,7 @@ Sampler: TypeAlias = Callable[[Target, Streams], Draws]
 
 
 def check_draws(draws: Draws, examples: int, states: int, name: str) -> None:
-    """Hold a sampler to its contract.
+    """Hold a sampler to its contract; `name` is what it is called in errors.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def check_draws(draws: Draws, examples: int, states: int, name: str) -> None:
     """
 
     def fault(what: str) -> PluginError:
-        return PluginError(f"the sampler '{name}' {what}", remedy="see jointtask.draws.Draws for the contract")
+        return PluginError(f"{name} {what}", remedy="see jointtask.draws.Draws for the contract")
 
     if not isinstance(draws, Draws):
         raise fault(f"returned {type(draws).__name__}, not Draws")

@@ -10,6 +10,7 @@ import numpy as np
 
 from jointtask.data import Dataset
 from jointtask.errors import ConfigError
+from jointtask.guard import blaming
 from jointtask.metric import Metric
 from jointtask.predict import Predictor
 from jointtask.progress import Progress
@@ -165,13 +166,14 @@ def evaluate_run(
         names = asked.evaluate.metrics or [metric.name for metric in registry.components("metric")]
         metrics = score_metrics(names, registry, context)
         batch_size = 1
-    record = score(
-        predict,
-        dataset,
-        metrics,
-        predictor=run,
-        data="test",
-        batch_size=batch_size,
-        progress=progress,
-    )
+    with blaming(registry.plugins):
+        record = score(
+            predict,
+            dataset,
+            metrics,
+            predictor=run,
+            data="test",
+            batch_size=batch_size,
+            progress=progress,
+        )
     return record, metrics

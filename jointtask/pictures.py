@@ -10,6 +10,7 @@ import torch
 from jointtask.assemble import Assembly, chosen
 from jointtask.component import PanelComponent
 from jointtask.examples import Examples
+from jointtask.guard import tolerated
 from jointtask.latents import Latents
 from jointtask.panel import Panel, PanelData, PanelExample
 from jointtask.predict import Predictor
@@ -53,8 +54,11 @@ def draw_panels(
         worst=[_scored_example(work, predictor, position) for position in worst],
         worst_by=worst_by,
     )
-    draws = [component.build(component.settings(), work.context) for component in components]
-    return [panel for draw in draws for panel in draw(data)]
+    panels: list[Panel] = []
+    for component in components:
+        with tolerated(work.context.progress.say, f"the panel '{component.name}'"):
+            panels += component.build(component.settings(), work.context)(data)
+    return panels
 
 
 def _training_example(

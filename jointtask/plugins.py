@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pluggy
 from attrs import frozen
 
 from jointtask import __version__, hookspecs
+from jointtask.api import why_unsupported
 from jointtask.errors import ConfigError, PluginError, UserError
 
 __all__ = ["HOOKS", "Failure", "Plugins", "Source", "implementations", "load_plugins", "notify", "reason"]
@@ -28,6 +30,8 @@ GROUP = "jointtask"
 
 DISABLE = "JOINTTASK_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load, separated by commas."""
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("jointtask_"))
 """The names of all hooks."""
@@ -42,7 +46,7 @@ class Source:
     plugin : str
         Its name: that of its entry point, or of its file.
     distribution, version : str
-        What is installed; for a single file, its name and a digest of its content.
+        What is installed; for a single file or module, its name and a digest of its content.
     """
 
     plugin: str
@@ -90,12 +94,12 @@ class _Candidate:
 
 
 def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
-    """Load the built-in components, every installed plugin that is not disabled, and single files.
+    """Load the built-in components, every installed plugin that is not disabled, and those that are named.
 
     Parameters
     ----------
     files : sequence of path
-        Plugins that are one Python file each.
+        Plugins that are one Python file each, or modules by their dotted names.
 
     Returns
     -------
@@ -107,7 +111,7 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
     ConfigError
         If one of `files` does not exist.
     """
-    candidates = [_builtin(), *_installed(), *(_single(Path(file)) for file in files)]
+    candidates = [_builtin(), *_installed(files), *map(_named, files)]
     blocked = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
     manager = _manager()
     loaded: dict[str, Source] = {}
@@ -198,23 +202,62 @@ def _builtin() -> _Candidate:
     )
 
 
-def _installed() -> Iterator[_Candidate]:
+def _installed(named: Sequence[str | os.PathLike[str]]) -> Iterator[_Candidate]:
+    """Find what is installed; of a plugin that is named as a file or module as well, what is named is taken."""
+    modules = {Path(file).stem if str(file).endswith(".py") else str(file) for file in named}
+    files = {_origin(file) for file in named} - {None}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        if entry.value in modules or (files and _origin(entry.value) in files):
+            continue
         distribution = entry.dist
         name = distribution.name if distribution else entry.value
         version = distribution.version if distribution else "unknown"
-        yield _Candidate(Source(entry.name, name, version), entry.load)
+
+        def load(entry: EntryPoint = entry) -> object:
+            if entry.dist is not None and (why := why_unsupported(entry.dist)):
+                raise PluginError(why)
+            return entry.load()
+
+        yield _Candidate(Source(entry.name, name, version), load)
 
 
-def _single(path: Path) -> _Candidate:
+def _origin(file: str | os.PathLike[str]) -> Path | None:
+    """Return the file that a path, or a module's dotted name, stands for."""
+    path = Path(file)
+    if path.exists():
+        return path.resolve()
+    if not _DOTTED.fullmatch(str(file)):
+        return None
+    try:
+        spec = importlib.util.find_spec(str(file))
+    except (Exception, SystemExit):  # a package around the module is imported by this, and may fail as it likes
+        return None
+    return Path(spec.origin).resolve() if spec is not None and spec.origin else None
+
+
+def _named(file: str | os.PathLike[str]) -> _Candidate:
+    """Take a file, or a module by its dotted name where there is no such file."""
+    path, origin = Path(file), _origin(file)
+    if not path.exists() and origin is not None and origin.is_file():
+        source = Source(str(file), str(file), _digest(origin.read_bytes()))
+        return _Candidate(source, lambda: importlib.import_module(str(file)))
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"--plugin {path}: {error.strerror}", remedy="name an existing Python file") from error
+        raise ConfigError(
+            f"--plugin {path}: {error.strerror}",
+            remedy="name an existing Python file, or a module that can be imported",
+        ) from error
+    return _single(path, content)
+
+
+def _digest(content: bytes) -> str:
     import hashlib
 
-    digest = hashlib.sha256(content).hexdigest()[:12]
+    return f"sha256:{hashlib.sha256(content).hexdigest()[:12]}"
 
+
+def _single(path: Path, content: bytes) -> _Candidate:
     def load() -> object:
         name = f"jointtask_file_{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
@@ -230,7 +273,7 @@ def _single(path: Path) -> _Candidate:
             raise
         return module
 
-    return _Candidate(Source(path.stem, path.name, f"sha256:{digest}"), load)
+    return _Candidate(Source(path.stem, path.name, _digest(content)), load)
 
 
 def _verify(plugin: object) -> None:

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from jointtask.component import Command, Component, PanelComponent, SamplerComponent
 from jointtask.describe import type_name
 from jointtask.errors import ConfigError, PluginError
+from jointtask.guard import guarded
 from jointtask.plugins import Failure, Plugins, Source, implementations, load_plugins, notify, reason
 
 if TYPE_CHECKING:
@@ -216,6 +217,7 @@ def build_registry(plugins: Plugins) -> Registry:
                 except PluginError as error:
                     failures.append(Failure(source, error.message))
                 else:
+                    item = item if isinstance(item, Command) else guarded(name, kind.title, item, source)
                     given.setdefault(item.name, []).append(Entry(item, source))
         entries[name] = {key: claimed[0] for key, claimed in given.items() if len(claimed) == 1}
         for key, claimed in given.items():

@@ -14,6 +14,7 @@ from jointtask.config import RunFile
 from jointtask.errors import ConfigError
 from jointtask.evaluate import one_by_one, score, through
 from jointtask.examples import Examples
+from jointtask.guard import blaming, tolerated
 from jointtask.identity import require_same_run, versions_of
 from jointtask.keeper import Keeper
 from jointtask.latents import Latents
@@ -63,7 +64,7 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
         If the run file, the data, the directory or the training does not allow it.
     """
     directory = (RunDirectory if world.leader else ReadOnlyRunDirectory)(Path(runfile.run.output) / runfile.run.name)
-    with directory.held():
+    with blaming(registry.plugins), directory.held():
         with world.machine_first("assemble"):
             work = assemble(runfile, registry, progress, world)
         return _run(directory, work, fresh)
@@ -157,7 +158,8 @@ def finish(directory: RunDirectory, work: Assembly, state: State, examples: Exam
     bridge = work.pair.bridge
     write_report(record, panels, directory.path, coordinates=bridge.coordinates, units=bridge.units)
     for component in work.registry.components("reporter"):
-        component.build(component.settings(), work.context)(record, directory.path)
+        with tolerated(work.context.progress.say, f"the reporter '{component.name}'"):
+            component.build(component.settings(), work.context)(record, directory.path)
     return record
 
 

@@ -72,11 +72,13 @@ def test_precision_and_layout_train(setting: str, tmp_path: Path, registry: Regi
 def test_a_data_set_without_what_the_bridge_needs_is_named(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bumps = registry.find("dataset", "toy-bumps").build.__globals__["Bumps"]
+    bumps = registry.plugins.manager.get_plugin("toy").Bumps  # type: ignore[union-attr]
     monkeypatch.setattr(bumps, "batch", lambda self, index: {"line": self._line[list(index)]})
     file = tmp_path / "run.toml"
     file.write_text(run_file(str(tmp_path)))
-    with pytest.raises(PluginError, match="'toy-bumps' gives no label, which the bridge 'toy-interval' needs"):
+    with pytest.raises(
+        PluginError, match=r"'toy-bumps' of toy\.py .* gives no label, which the bridge 'toy-interval' of"
+    ):
         assemble(load(file, [], registry), registry, SilentProgress())
 
 
@@ -84,7 +86,8 @@ def test_a_fault_in_data_names_its_table(tmp_path: Path, registry: Registry, mon
     def refuse(self: Bumps, settings: BumpData) -> None:
         raise DataError("no bumps in it")
 
-    monkeypatch.setattr(registry.find("dataset", "toy-bumps").build.__globals__["Bumps"], "__init__", refuse)
+    bumps = registry.plugins.manager.get_plugin("toy").Bumps  # type: ignore[union-attr]
+    monkeypatch.setattr(bumps, "__init__", refuse)
     file = tmp_path / "run.toml"
     file.write_text(run_file(str(tmp_path)))
     with pytest.raises(DataError) as caught:

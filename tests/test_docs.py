@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import importlib
 import importlib.util
 import os
 import re
@@ -84,7 +85,7 @@ def test_the_reference_of_the_run_file_is_not_stale(generate: ModuleType) -> Non
 
 def test_every_command_and_option_is_in_the_documentation(generate: ModuleType) -> None:
     written = (DOCS / "commands.md").read_text()
-    for name in ("run", "check", "compare", "evaluate", "plugins", "components"):
+    for name in ("run", "check", "compare", "evaluate", "plugins", "components", "new"):
         assert f"## `jointtask {name}`" in written
     for option in ("--set", "--output", "--plugin", "--fresh", "--json", "--vary", "--seeds", "--reference"):
         assert option in written
@@ -135,6 +136,32 @@ def test_the_sampler_of_the_readme_is_a_plugin_of_one_file(importance: Path) -> 
     file.write_text(run_file(str(importance.with_name("runs"))))
     overrides = "--set sampler.name=importance --set sampler.draws=8 --set em.rounds=1"
     jointtask(f"jointtask run toy.toml --plugin {TOY} --plugin importance.py {overrides}", importance.parent)
+
+
+@pytest.mark.slow
+def test_the_plugin_guide_goes_from_an_empty_folder_to_a_comparison(tmp_path: Path) -> None:
+    for number, (_, text) in enumerate(blocks(DOCS / "plugins.md", "sh")):
+        (tmp_path / str(number)).mkdir()
+        jointtask(text, tmp_path / str(number))
+    table = (tmp_path / "0" / "walk" / "runs" / "walk-compare" / "comparison.md").read_text()
+    assert "walk" in table
+    assert "none" in table
+
+
+def test_what_the_plugin_guide_calls_public_is_there() -> None:
+    section = (DOCS / "plugins.md").read_text().partition("## What is public")[2].partition("\n## ")[0]
+    named = [
+        name for row in re.findall(r"^\| (`.+?) \|", section, re.MULTILINE) for name in re.findall(r"`(.+?)`", row)
+    ]
+    public = {f"jointtask{name}" if name.startswith(".") else name for name in named}
+    for name in public:
+        module = importlib.import_module(name)
+        for item in module.__all__:
+            assert hasattr(module, item), f"{name} has no {item}"
+    # What strangers are shown imports nothing else of the core.
+    for file in [*(ROOT / "examples").rglob("*.py"), *(ROOT / "jointtask" / "scaffold").rglob("*.jinja")]:
+        for module_name in re.findall(r"^from (jointtask[\w.]*) import", file.read_text(), re.MULTILINE):
+            assert module_name in public or module_name.startswith("jointtask_"), f"{file}: {module_name}"
 
 
 def test_the_testing_kit_is_used_as_the_plugin_guide_says(importance: Path, monkeypatch: pytest.MonkeyPatch) -> None:

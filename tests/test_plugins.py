@@ -87,7 +87,7 @@ def test_disabled_by_the_environment(plugin_file: PluginFile, monkeypatch: pytes
 
 def test_an_installed_plugin_is_found_and_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
     class Distribution:
-        name, version = "crashy-distribution", "1.2"
+        name, version, requires = "crashy-distribution", "1.2", None
 
     class EntryPoint:
         name, value, dist = "crashy", "crashy.plugin", Distribution()
@@ -119,3 +119,25 @@ def test_an_observer_cannot_swallow_an_interruption(plugin_file: PluginFile) -> 
     loaded = load_plugins([plugin_file("@hookimpl\ndef jointtask_run_started():\n    raise KeyboardInterrupt\n")])
     with pytest.raises(KeyboardInterrupt):
         notify(loaded, "jointtask_run_started", record=None)
+
+
+def test_a_module_is_named_like_a_file() -> None:
+    loaded = load_plugins(["jointtask.testing.trial"])
+    source = loaded.loaded["jointtask.testing.trial"]
+    assert source.version.startswith("sha256:")
+    with pytest.raises(ConfigError, match="No such file") as caught:
+        load_plugins(["no_such_package.plugin"])
+    assert "a module that can be imported" in caught.value.remedy
+
+
+def test_what_is_named_goes_before_what_is_installed(plugin_file: PluginFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    class EntryPoint:
+        name, value, dist = "installed-odd", "odd", None
+
+        def load(self) -> Any:
+            raise AssertionError("the installed one was loaded")
+
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
+    loaded = load_plugins([plugin_file("a = 1\n")])
+    assert list(loaded.loaded) == ["jointtask", "odd"]
+    assert not loaded.failures

@@ -214,7 +214,7 @@ def test_nan_stops_the_run_names_examples_and_keeps_the_last_good_state(
 ) -> None:
     start(tmp_path, registry, "em.rounds=1")
     kept = sorted(path.read_bytes() for path in (tmp_path / "runs" / "toy" / "checkpoints").iterdir())
-    module = registry.find("dataset", "toy-bumps").build.__globals__["Bumps"]
+    module = registry.plugins.manager.get_plugin("toy").Bumps  # type: ignore[union-attr]
     batch = module.batch
 
     def poisoned(self: Any, index: Any) -> Any:

@@ -100,3 +100,124 @@ class Wild(Interval):
 def test_a_wrong_bridge_is_caught(bridge: type[Interval], message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_bridge(bridge(IntervalSettings()), BATCH, LabelPoints())
+
+
+class Elsewhere(Interval):
+    """Right on the CPU, and nowhere else: its constants stay there."""
+
+    def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        return super().restore(prediction, reference) * torch.ones(64)
+
+
+class Returning(Interval):
+    def base(self, batch: Any) -> Tensor:
+        super().base(batch)
+        return torch.tensor([[10.0, 30.0]]).expand(len(batch["label"]), -1)
+
+
+class Flipped(Interval):
+    def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        return super().restore(prediction, reference).flip(-1)
+
+
+class Peeking(Interval):
+    def condition(self, batch: Any, reference: Tensor) -> Any:
+        condition = super().condition(batch, reference)
+        return condition if condition.target is None else condition._replace(input=condition.target)
+
+
+class Erasing(Interval):
+    def condition(self, batch: Any, reference: Tensor) -> Any:
+        batch["line"].mul_(2)
+        return super().condition(batch, reference)
+
+
+class Shifting(Interval):
+    def reference(self, centre: Tensor, state: Tensor) -> Tensor:
+        return super().reference(centre, state) + 1
+
+
+class Short(Interval):
+    def condition(self, batch: Any, reference: Tensor) -> Any:
+        return super().condition(batch, reference[:, :1])
+
+
+class Odds(Interval):
+    def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        return super().restore(prediction, reference) + prediction.mean().abs() + 1
+
+
+class Forgetful(Interval):
+    def augment(self, batch: Any, reference: Tensor, random: Any) -> Any:
+        augmented = super().augment(batch, reference, random)
+        return augmented._replace(batch={"line": augmented.batch["line"]})
+
+
+class Relocating(Interval):
+    def relocate(self, frame: Tensor, reference: Tensor) -> Tensor:
+        return reference[:, :1].expand(-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("bridge", "message"),
+    [
+        (Elsewhere, "restore fails on a batch of another device: .* expected its constants on the batch's device"),
+        (Returning, r"base gives tensors on cpu for a batch on another device \('meta'\)"),
+        (Flipped, "restore after condition is 0.* away from 'label' on average; expected at most 0.1"),
+        (Peeking, "condition's input depends on the annotation"),
+        (Erasing, "the batch given to condition was changed in place"),
+        (Shifting, "no adjustment does not leave the centre as it is"),
+        (Short, r"condition gives 5 rows of input; expected B \* K, 5 \* 3 = 15"),
+        (Odds, r"restore leaves \[0, 1\]: from .* expected probabilities"),
+        (Forgetful, "augment drops label from the batch"),
+        (Relocating, "relocate gives an unusable reference"),
+    ],
+)
+def test_a_bridge_that_is_subtly_wrong_is_caught(bridge: type[Interval], message: str) -> None:
+    batch = {name: tensor.clone() for name, tensor in BATCH.items()}
+    right = lambda target: 20 * (2 * target - 1)  # noqa: E731
+    check_bridge(Interval(IntervalSettings()), batch, LabelPoints(), perfect=right, truth="label")
+    with pytest.raises(AssertionError, match=message):
+        check_bridge(bridge(IntervalSettings()), batch, LabelPoints(), perfect=right, truth="label")
+
+
+class Doubled(Locate):
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {**super().parameter_groups(), "more": list(self.out.parameters())}
+
+
+class Detached(Locate):
+    def energy(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return super().energy(prediction.detach(), target)
+
+
+class Restless(Locate):
+    def forward(self, batch: Any) -> Tensor:
+        return super().forward(batch) + torch.rand(())
+
+
+class Misplaced(Locate):
+    def reference(self, prediction: Tensor) -> Tensor:
+        return prediction[:, :1]
+
+
+class Infinite(Locate):
+    def energy(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return super().energy(prediction, target) / 0
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (Doubled, "in more than one parameter group: out.weight, out.bias"),
+        (Detached, "cut off from the parameters"),
+        (Restless, "two calls in evaluation mode gave different energies"),
+        (Misplaced, r"reference has the shape \(5, 1\); expected \(B, D\), \(5, 2\)"),
+        (Infinite, r"energy is not finite for the examples \[0, 1, 2, 3, 4\]"),
+        (lambda: nn.Linear(2, 2), r"the task, Linear, has no 'energy' \(energy\(prediction, target\) -> \(B,\)\)"),
+        (object, "expected a torch.nn.Module, got object"),
+    ],
+)
+def test_a_task_that_is_subtly_wrong_is_caught(task: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_task(task(), BATCH, Interval(IntervalSettings()).base(BATCH))

@@ -121,7 +121,7 @@ class Interval:
 
     def base(self, batch: Any) -> Tensor:
         inside = batch["label"] > 0
-        place = torch.arange(LENGTH).expand_as(inside)
+        place = torch.arange(LENGTH, device=inside.device).expand_as(inside)
         first = torch.where(inside, place, LENGTH).amin(dim=1)
         last = torch.where(inside, place, -1).amax(dim=1) + 1
         return torch.stack([first, last], dim=1).float()
@@ -144,14 +144,14 @@ class Interval:
         return Condition(inputs, target)
 
     def _read(self, line: Tensor, reference: Tensor) -> Tensor:
-        step = (torch.arange(POINTS) + 0.5) / POINTS
+        step = (torch.arange(POINTS, device=line.device) + 0.5) / POINTS
         at = reference[..., :1] + (reference[..., 1:] - reference[..., :1]) * step
         index = at.floor().long().clamp(0, LENGTH - 1)
         return line[:, None].expand(-1, index.shape[1], -1).gather(2, index).flatten(0, 1)
 
     def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
         probability = torch.sigmoid(prediction).reshape(*reference.shape[:2], POINTS)
-        place = torch.arange(LENGTH) + 0.5
+        place = torch.arange(LENGTH, device=prediction.device) + 0.5
         first, last = reference[..., :1], reference[..., 1:]
         index = ((place - first) / (last - first) * POINTS).floor().long()
         inside = (index >= 0) & (index < POINTS)
@@ -161,7 +161,7 @@ class Interval:
         return frame
 
     def augment(self, batch: Any, reference: Tensor, random: Any) -> Augmented:
-        noise = 0.05 * random.normal(LENGTH).float()
+        noise = 0.05 * random.normal(LENGTH).to(batch["line"])
         return Augmented({**batch, "line": batch["line"] + noise}, reference, reference)
 
 

@@ -1,0 +1,117 @@
+"""What every data set must hold."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from jointtask.bridge import Bridge
+from jointtask.data import Dataset
+from jointtask.testing.expect import attributes, equal, same_rows
+
+__all__ = ["check_dataset"]
+
+_PARTS = {
+    "ids": "one distinct name an example",
+    "digests": "the content of each example",
+    "fingerprint": "the content of the whole",
+    "notes": "lines for the user, or none",
+    "__len__": "the number of examples",
+    "batch": "batch(index) -> tensors by name",
+    "example": "example(index), with an id",
+}
+_HEXADECIMAL = re.compile(r"[0-9a-f]{8,}")
+
+
+def check_dataset(dataset: Dataset, bridge: Bridge | None = None, *, again: Dataset | None = None) -> None:
+    """Hold a data set to `jointtask.data.Dataset`.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of at least two examples; the first few are looked at.
+    bridge : Bridge, optional
+        One that it is meant for, whose `keys` each batch must have.
+    again : Dataset, optional
+        The same data, built a second time: ids, digests and fingerprint must agree, or no run could be continued.
+
+    Raises
+    ------
+    AssertionError
+        If a part is missing, ids are not distinct, digests do not tell contents apart, a batch is not B first in the
+        order asked for, on the CPU, the same each time and independent of what is done to it, `example` has another
+        id, or a key that the bridge needs is missing.
+    """
+    attributes(dataset, "the data set", _PARTS)
+    size = len(dataset)
+    assert size >= 2, f"the data set has {size} examples; give one of at least two"
+    _names(dataset, size)
+    few = list(range(min(4, size)))
+    batch = dataset.batch(few)
+    _batch(batch, len(few))
+    if bridge is not None:
+        missing = [key for key in bridge.keys if key not in batch]
+        assert not missing, (
+            f"a batch has no {', '.join(missing)}, which the bridge needs; it has {', '.join(batch)},"
+            f" expected {', '.join(bridge.keys)}"
+        )
+    kept = {name: tensor.clone() for name, tensor in batch.items()}
+    for tensor in batch.values():
+        tensor.zero_()
+    assert equal(kept, dataset.batch(few)), (
+        "the same batch is something else the second time; expected the same, and a copy: the first was set to zero"
+    )
+    same_rows(kept, slice(1, 2), dataset.batch([1]), "a batch of one is not that row of a larger batch", 0)
+    turned = {name: tensor.flip(0) for name, tensor in kept.items()}
+    assert equal(turned, dataset.batch(few[::-1])), (
+        "a batch is not in the order of its index; expected row b for index b"
+    )
+    _digests(dataset, kept, few)
+    for row in few:
+        found = getattr(dataset.example(row), "id", None)
+        assert found == dataset.ids[row], f"example({row}) has the id {found!r}; expected {dataset.ids[row]!r}"
+    if again is not None:
+        for part in ("ids", "digests", "fingerprint"):
+            one, two = getattr(dataset, part), getattr(again, part)
+            same = one == two if isinstance(one, str) else list(one) == list(two)
+            assert same, f"{part} differs when the data set is built again; expected the same for the same data"
+
+
+def _names(dataset: Dataset, size: int) -> None:
+    for part in ("ids", "digests"):
+        found: Sequence[str] = getattr(dataset, part)
+        assert len(found) == size, f"{part} has {len(found)} entries; expected one for each of {size} examples"
+        strange = [value for value in found if not isinstance(value, str)]
+        assert not strange, f"{part} holds {strange[0]!r}; expected strings"
+    twice = [name for name, count in Counter(dataset.ids).items() if count > 1]
+    assert not twice, f"ids are not distinct: {', '.join(twice[:5])}; expected one name an example"
+    for digest in (*dataset.digests, dataset.fingerprint):
+        assert isinstance(digest, str), f"a digest or the fingerprint is {digest!r}; expected a hexadecimal string"
+        assert _HEXADECIMAL.fullmatch(digest), f"{digest!r} is no hexadecimal digest; expected hashlib's hexdigest()"
+    assert not isinstance(dataset.notes, str), "notes is one string; expected a sequence of lines"
+
+
+def _batch(batch: dict[str, Tensor], size: int) -> None:
+    assert isinstance(batch, dict), f"batch gave a {type(batch).__name__}; expected a dict of tensors by name"
+    for name, tensor in batch.items():
+        assert isinstance(tensor, Tensor), f"'{name}' of a batch is a {type(tensor).__name__}; expected a tensor"
+        assert tensor.device.type == "cpu", f"'{name}' of a batch is on {tensor.device}; expected the CPU"
+        shape = tuple(tensor.shape)
+        assert shape[:1] == (size,), f"'{name}' of a batch has the shape {shape}; expected ({size}, ...), B first"
+        assert not tensor.requires_grad, f"'{name}' of a batch requires gradients; expected plain data"
+        finite = not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+        assert finite, f"'{name}' of a batch is not finite"
+
+
+def _digests(dataset: Dataset, batch: dict[str, Tensor], few: Sequence[int]) -> None:
+    for row in few[1:]:
+        same = all(torch.equal(tensor[0], tensor[row]) for tensor in batch.values())
+        if not same and dataset.digests[row] == dataset.digests[0]:
+            raise AssertionError(
+                f"{dataset.ids[0]} and {dataset.ids[row]} differ and have one digest; expected different digests, as"
+                " what is cached of one would be taken for the other"
+            )

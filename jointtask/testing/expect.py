@@ -1,0 +1,50 @@
+"""Small checks that the conformance checks are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jointtask.tree import leaves, map_tensors, select_rows
+
+__all__ = ["attributes", "equal", "same_rows", "unchanged"]
+
+
+def attributes(thing: Any, what: str, names: Mapping[str, str]) -> None:
+    """Require attributes by name; the value of each is what it should be, in words."""
+    missing = [f"'{name}' ({meaning})" for name, meaning in names.items() if not hasattr(thing, name)]
+    assert not missing, f"{what}, {type(thing).__name__}, has no {', '.join(missing)}"
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Say whether two trees of tensors are the same to the bit, NaN being equal to itself."""
+    one, two = leaves(a), leaves(b)
+    return len(one) == len(two) and all(
+        x.shape == y.shape and x.dtype == y.dtype and torch.equal(_bits(x), _bits(y))
+        for x, y in zip(one, two, strict=True)
+    )
+
+
+def same_rows(whole: Any, rows: slice, part: Any, what: str, tolerance: float = 1e-4) -> None:
+    """Require that some rows of what was made for all examples are what is made for these examples alone."""
+    one, two = leaves(select_rows(whole, rows)), leaves(part)
+    assert len(one) == len(two), f"{what}: {len(one)} tensors for all examples, {len(two)} for a part of them"
+    for x, y in zip(one, two, strict=True):
+        assert x.shape == y.shape, f"{what}: expected the shape {tuple(x.shape)} for a part, got {tuple(y.shape)}"
+        assert torch.allclose(x.double(), y.double(), rtol=tolerance, atol=tolerance, equal_nan=True), what
+
+
+@contextmanager
+def unchanged(what: str, tree: Any) -> Iterator[None]:
+    """Require that tensors are the same to the bit when the context is left."""
+    before = map_tensors(lambda tensor: tensor.clone(), tree)
+    yield
+    assert equal(before, tree), f"{what} was changed in place; expected it to be left as it was given"
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    return torch.nan_to_num(tensor, nan=0.5) if tensor.is_floating_point() else tensor

@@ -1,0 +1,74 @@
+"""What every plugin must hold."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from jointtask.describe import settings_of
+from jointtask.errors import ConfigError
+from jointtask.registry import KINDS, Registry, load_registry
+
+__all__ = ["check_plugin"]
+
+
+def check_plugin(plugin: str) -> tuple[str, ...]:
+    """Load a plugin as ``jointtask`` does, and require that nothing of it is refused.
+
+    Parameters
+    ----------
+    plugin : str
+        The name of an installed plugin, that of its entry point; or a Python file or module, as ``--plugin`` takes it.
+
+    Returns
+    -------
+    tuple of str
+        "KIND NAME" of everything that it provides.
+
+    Raises
+    ------
+    AssertionError
+        If there is no such plugin, it is refused or disabled, or something that it gives is (with the reason), it
+        provides nothing, a component has no summary, a setting has no help, or a command cannot be imported.
+    """
+    installed = {row.source.plugin: row for row in load_registry().rows()}
+    registry = load_registry() if plugin in installed else _with(plugin)
+    rows = {row.source.plugin: row for row in registry.rows()}
+    row = rows[plugin if plugin in installed or not plugin.endswith(".py") else Path(plugin).stem]
+    reasons = "; ".join(row.reasons)
+    assert row.state == "loaded", f"the plugin {row.source} is {row.state}, expected loaded: {reasons or 'disabled'}"
+    assert not row.reasons, f"of the plugin {row.source}, something is not used: {reasons}"
+    for kind in KINDS:
+        for component in registry.components(kind):
+            if registry.source(kind, component.name) != row.source:
+                continue
+            what = f"the {KINDS[kind].title} '{component.name}'"
+            assert component.summary.strip(), f"{what} has no summary; expected one line, for `jointtask components`"
+            assert "\n" not in component.summary, f"the summary of {what} has more than one line; expected one"
+            silent = [setting.key for setting in settings_of(component.settings) if not setting.help.strip()]
+            assert not silent, f"{what}: no help for {', '.join(silent)}; expected metadata={{'help': '...'}}"
+    for entry in registry.entries["command"].values():
+        if entry.source == row.source:
+            _command(entry.item.name, entry.item.target)
+    hooks = row.provides or registry.plugins.manager.get_hookcallers(
+        registry.plugins.manager.get_plugin(row.source.plugin)
+    )
+    assert hooks, f"the plugin {row.source} implements no hook; expected functions marked @hookimpl"
+    return row.provides
+
+
+def _with(plugin: str) -> Registry:
+    try:
+        return load_registry([plugin])
+    except ConfigError as error:
+        raise AssertionError(
+            f"no plugin is installed by the name '{plugin}', and it is no file or module: {error.message}"
+        ) from None
+
+
+def _command(name: str, target: str) -> None:
+    module, _, function = target.partition(":")
+    try:
+        getattr(import_module(module), function)
+    except Exception as error:
+        raise AssertionError(f"the command '{name}' cannot be imported from {target}: {error!r}") from error

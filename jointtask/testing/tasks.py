@@ -1,0 +1,92 @@
+"""What every task network must hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jointtask.testing.expect import attributes, same_rows, unchanged
+from jointtask.tree import leaves, select_rows
+
+__all__ = ["check_task"]
+
+
+def check_task(task: Any, inputs: Any, target: Any) -> None:
+    """Hold a task network to `jointtask.task.Task`; if it has `reference`, to `jointtask.task.UpstreamTask`.
+
+    Parameters
+    ----------
+    task : torch.nn.Module
+        In any mode; left in evaluation mode.
+    inputs : Any
+        What it is called with, for B examples, at least two: the batch, or what the bridge's `condition` gives.
+    target : Any
+        What its energy is taken against, for the same: references (B, D), or what `condition` gives.
+
+    Raises
+    ------
+    AssertionError
+        If the energy is not one finite number an example, an example's energy depends on the others, two calls differ,
+        inputs are changed, a parameter is in no group or in two, a parameter that requires gradients gets none, or
+        `reference` is not one finite row (D,) an example.
+    """
+    module: Any = task  # to mypy, every attribute of a module is a tensor
+    assert isinstance(module, nn.Module), f"expected a torch.nn.Module, got {type(task).__name__}"
+    wanted = {"energy": "energy(prediction, target) -> (B,)", "parameter_groups": "parameters by group"}
+    attributes(task, "the task", wanted)
+    task.eval()
+    task.zero_grad()
+    rows = len(leaves(target)[0])
+    assert rows >= 2, f"give at least two examples, got {rows}"
+    with unchanged("what the task was given", (inputs, target)):
+        prediction = task(inputs)
+        energy = task.energy(prediction, target)
+    _energy(energy, rows)
+    again = task.energy(task(inputs), target)
+    assert torch.equal(energy, again), "two calls in evaluation mode gave different energies; expected the same"
+    half = slice(0, rows // 2)
+    alone = task.energy(task(select_rows(inputs, half)), select_rows(target, half))
+    same_rows(energy, half, alone, "an example's energy depends on the others in the batch; expected it to hang on its")
+    if hasattr(task, "reference"):
+        _reference(task.reference(prediction), target)
+    _groups(task)
+    assert energy.requires_grad or not any(p.requires_grad for p in task.parameters()), (
+        "the energy is cut off from the parameters; expected to be able to go back through it (no detach, no no_grad)"
+    )
+    if energy.requires_grad:
+        energy.sum().backward()
+    dead = [name for name, p in task.named_parameters() if p.requires_grad and p.grad is None]
+    assert not dead, f"no gradient reaches: {', '.join(dead)}; expected each parameter to bear on the energy"
+    task.zero_grad()
+
+
+def _energy(energy: Any, rows: int) -> None:
+    assert isinstance(energy, Tensor), f"energy gave a {type(energy).__name__}; expected a tensor (B,)"
+    assert energy.shape == (rows,), (
+        f"energy has the shape {tuple(energy.shape)}; expected one number an example, {(rows,)}:"
+        " summed over outputs, never averaged over examples"
+    )
+    assert energy.dtype in (torch.float32, torch.float64), f"energy is {energy.dtype}; expected float32 or float64"
+    bad = (~torch.isfinite(energy)).nonzero()[:, 0].tolist()
+    assert not bad, f"energy is not finite for the examples {bad}; expected finite numbers"
+
+
+def _reference(reference: Any, target: Any) -> None:
+    expected = tuple(target.shape)
+    assert isinstance(reference, Tensor), f"reference gave a {type(reference).__name__}; expected a tensor (B, D)"
+    assert reference.shape == expected, f"reference has the shape {tuple(reference.shape)}; expected (B, D), {expected}"
+    assert bool(torch.isfinite(reference).all()), "reference is not finite"
+
+
+def _groups(task: Any) -> None:
+    names = {id(parameter): name for name, parameter in task.named_parameters()}
+    grouped = Counter(id(parameter) for group in task.parameter_groups().values() for parameter in group)
+    lost = [name for key, name in names.items() if key not in grouped]
+    assert not lost, f"in no parameter group: {', '.join(lost)}; expected each parameter in one, or it never learns"
+    twice = [names.get(key, "a parameter that is not the task's") for key, count in grouped.items() if count > 1]
+    assert not twice, f"in more than one parameter group: {', '.join(twice)}; expected each parameter in one"
+    foreign = len(grouped.keys() - names.keys())
+    assert not foreign, f"{foreign} parameters in the groups are not the task's own; expected those of parameters()"

@@ -1,0 +1,262 @@
+"""A small pair of tasks to try a part of one's own on: ``--plugin jointtask.testing.trial``.
+
+A sequence of 64 noisy values has one stretch of raised ones. The upstream task finds where it begins and ends, the
+downstream task says which positions inside a reference belong to it, and the adjustment moves either end. A run with it
+takes seconds, and needs nothing but the core.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from attrs import field, frozen, validators
+from torch import Tensor, nn
+
+from jointtask import hookimpl
+from jointtask.bridge import Augmented, Condition
+from jointtask.component import Component, Context, NoSettings
+from jointtask.latent import LatentGrid
+from jointtask.metric import Metric, Summary
+from jointtask.randomness import Streams, derive
+from jointtask.task import Batch
+
+__all__ = ["Find", "Interval", "IntervalSettings", "Mark", "Sequences", "SequencesSettings", "accuracy"]
+
+LENGTH = 64
+POINTS = 16
+SHORTEST = 4
+
+
+@frozen
+class SequencesSettings:
+    """Settings of the data set `trial-sequences`."""
+
+    examples: int = field(default=64, validator=validators.ge(1), metadata={"help": "how many"})
+    seed: int = field(default=0, validator=validators.ge(0), metadata={"help": "of the generator"})
+
+
+@frozen(eq=False)
+class Example:
+    """A sequence with its annotation: values and labels, (64,) each."""
+
+    id: str
+    values: Tensor
+    label: Tensor
+
+
+class Sequences:
+    """Generated sequences; the frame is the example, as all have one length.
+
+    Parameters
+    ----------
+    settings : SequencesSettings
+        How many, and the seed.
+    """
+
+    notes: Sequence[str] = ("generated",)
+
+    def __init__(self, settings: SequencesSettings) -> None:
+        self.ids = [f"{settings.seed}-{row:04d}" for row in range(settings.examples)]
+        self.digests = [hashlib.sha256(f"trial {name}".encode()).hexdigest() for name in self.ids]
+        self.fingerprint = hashlib.sha256("".join(self.digests).encode()).hexdigest()
+        made = [self._make(name) for name in self.ids]
+        self._values = torch.stack([values for values, _ in made])
+        self._label = torch.stack([label for _, label in made])
+
+    def _make(self, name: str) -> tuple[Tensor, Tensor]:
+        random = np.random.default_rng(derive("trial", name))
+        start = int(random.integers(4, 30))
+        stop = start + int(random.integers(12, 28))
+        label = torch.zeros(LENGTH)
+        label[start:stop] = 1
+        return label + 0.3 * torch.from_numpy(random.standard_normal(LENGTH)).float(), label
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def batch(self, index: Sequence[int]) -> dict[str, Tensor]:
+        """Return "values" and "label", (B, 64) each, float32."""
+        rows = list(index)
+        return {"values": self._values[rows], "label": self._label[rows]}
+
+    def example(self, index: int) -> Example:
+        """Return one example."""
+        return Example(self.ids[index], self._values[index], self._label[index])
+
+
+class Find(nn.Module):
+    """Predicts where the stretch begins and ends, with an energy of ``|prediction - target|^2``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(LENGTH, 32)
+        self.out = nn.Linear(32, 2)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return both ends, (B, 2)."""
+        ends: Tensor = LENGTH / 2 + 10 * self.out(torch.tanh(self.hidden(batch["values"])))
+        return ends
+
+    def energy(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the squared distance, (B,)."""
+        return (prediction - target).square().sum(dim=1)
+
+    def reference(self, prediction: Tensor) -> Tensor:
+        """Return the prediction: it is a reference."""
+        return prediction
+
+    def parameter_groups(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """Return the two layers."""
+        return {"hidden": list(self.hidden.parameters()), "out": list(self.out.parameters())}
+
+
+class Mark(nn.Module):
+    """Says which of 16 positions inside a reference belong to the stretch, with a cross-entropy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Conv1d(1, 1, 3, padding=1)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return log odds, (B, 16), of values (B, 16)."""
+        odds: Tensor = self.out(inputs[:, None])[:, 0]
+        return odds
+
+    def energy(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the cross-entropy, summed over positions, (B,)."""
+        return F.binary_cross_entropy_with_logits(prediction, target, reduction="none").sum(dim=1)
+
+    def parameter_groups(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """Return all parameters."""
+        return {"all": list(self.parameters())}
+
+
+@frozen
+class IntervalSettings:
+    """Settings of the bridge `trial-interval`."""
+
+    levels: Sequence[float] = field(
+        default=(-4.0, -2.0, 0.0, 2.0, 4.0), metadata={"help": "displacements of each end, in positions"}
+    )
+
+
+class Interval:
+    """Both ends of an interval, displaced.
+
+    Parameters
+    ----------
+    settings : IntervalSettings
+        The displacements.
+    """
+
+    coordinates = ("start", "stop")
+    units = "positions"
+    keys = ("values", "label")
+    annotation = ("label",)
+
+    def __init__(self, settings: IntervalSettings) -> None:
+        self.grid = LatentGrid.product([settings.levels] * 2)
+
+    def base(self, batch: Batch) -> Tensor:
+        """Return the first labelled position, and the one after the last."""
+        inside = batch["label"] > 0
+        place = torch.arange(LENGTH, device=inside.device).expand_as(inside)
+        first = torch.where(inside, place, LENGTH).amin(dim=1)
+        last = torch.where(inside, place, -1).amax(dim=1) + 1
+        return torch.stack([first, last], dim=1).float()
+
+    def reference(self, centre: Tensor, state: Tensor) -> Tensor:
+        """Add the displacements."""
+        return centre[:, None] + state
+
+    def usable(self, reference: Tensor) -> Tensor:
+        """Say which are long enough."""
+        return reference[..., 1] - reference[..., 0] >= SHORTEST
+
+    def admit(self, reference: Tensor) -> Tensor:
+        """Clamp to the sequence, and lengthen what is too short."""
+        first = reference[..., 0].clamp(0, LENGTH - SHORTEST)
+        return torch.stack([first, torch.maximum(reference[..., 1].clamp(max=LENGTH), first + SHORTEST)], dim=-1)
+
+    def condition(self, batch: Batch, reference: Tensor) -> Condition:
+        """Read 16 values inside each reference, and their labels where there are any."""
+        inputs = self._read(batch["values"], reference)
+        return Condition(inputs, self._read(batch["label"], reference) if "label" in batch else None)
+
+    def _read(self, values: Tensor, reference: Tensor) -> Tensor:
+        step = (torch.arange(POINTS, device=values.device) + 0.5) / POINTS
+        at = reference[..., :1] + (reference[..., 1:] - reference[..., :1]) * step
+        index = at.floor().long().clamp(0, LENGTH - 1)
+        return values[:, None].expand(-1, index.shape[1], -1).gather(2, index).flatten(0, 1)
+
+    def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        """Spread 16 probabilities over the reference: (B, K, 64), zero outside of it."""
+        probability = torch.sigmoid(prediction).reshape(*reference.shape[:2], POINTS)
+        place = torch.arange(LENGTH, device=prediction.device) + 0.5
+        first, last = reference[..., :1], reference[..., 1:]
+        index = ((place - first) / (last - first) * POINTS).floor().long()
+        inside = (index >= 0) & (index < POINTS)
+        return probability.gather(2, index.clamp(0, POINTS - 1)) * inside
+
+    def finish(self, frame: Tensor, reference: Tensor, example: Example) -> Tensor:
+        """Return the frame: it has the example's own size."""
+        return frame
+
+    def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:
+        """Add a little noise to the values."""
+        noise = 0.05 * random.normal(LENGTH).to(batch["values"])
+        return Augmented({**batch, "values": batch["values"] + noise}, reference, reference)
+
+
+def accuracy(prediction: Tensor, example: Example) -> float:
+    """Return the share of positions labelled right, in [0, 1]."""
+    return float(((prediction >= 0.5).float() == example.label).double().mean())
+
+
+@hookimpl
+def jointtask_tasks() -> Sequence[Component]:
+    """Give both tasks."""
+    return [
+        Component("trial-find", NoSettings, lambda settings, context: Find(), "where the stretch begins and ends"),
+        Component("trial-mark", NoSettings, lambda settings, context: Mark(), "which positions belong to it"),
+    ]
+
+
+@hookimpl
+def jointtask_bridges() -> Sequence[Component]:
+    """Give the bridge."""
+    build = lambda settings, context: Interval(settings)  # noqa: E731
+    return [Component("trial-interval", IntervalSettings, build, "both ends of an interval, displaced")]
+
+
+@hookimpl
+def jointtask_datasets() -> Sequence[Component]:
+    """Give the data set."""
+    build = lambda settings, context: Sequences(settings)  # noqa: E731
+    return [Component("trial-sequences", SequencesSettings, build, "sequences with one raised stretch; generated")]
+
+
+@hookimpl
+def jointtask_metrics() -> Sequence[Component]:
+    """Give the metric."""
+
+    def build(settings: NoSettings, context: Context) -> Metric:
+        mean = Summary("share of positions labelled right, in [0, 1]", "higher", lambda scores: float(scores.mean()))
+        return Metric(accuracy, {"accuracy": mean})
+
+    return [Component("trial-accuracy", NoSettings, build, "share of positions labelled right")]
+
+
+@hookimpl
+def jointtask_predictors() -> Sequence[Component]:
+    """Give a predictor that a trained pair has to beat."""
+
+    def build(settings: NoSettings, context: Context) -> Any:
+        return lambda example: (example.values > 0.5).float()
+
+    return [Component("trial-threshold", NoSettings, build, "values above one half")]
