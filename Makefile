@@ -3,7 +3,8 @@ PYTHON ?= python3
 OUTPUT ?= runs
 
 BIN := .venv/bin
-PINS := pyproject.toml plugins/object-extraction/pyproject.toml constraints.txt
+PAIRS := object-extraction digit-reading event-detection
+PINS := pyproject.toml $(PAIRS:%=plugins/%/pyproject.toml) constraints.txt
 
 .PHONY: demo test lint
 
@@ -20,9 +21,9 @@ lint: .venv/installed-dev
 
 .venv/installed: $(PINS)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e . -e plugins/object-extraction
+	$(BIN)/pip install -q -c constraints.txt -e . $(PAIRS:%=-e plugins/%)
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install -q -c constraints.txt -e '.[dev]' -e 'plugins/object-extraction[test]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]' $(PAIRS:%=-e 'plugins/%[test]')
 	touch $@

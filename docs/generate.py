@@ -21,7 +21,12 @@ from jointtask.registry import Registry, load_registry
 
 __all__ = ["DISTRIBUTIONS", "commands_page", "run_file_page", "section"]
 
-DISTRIBUTIONS = ("jointtask", "jointtask-object-extraction")
+DISTRIBUTIONS = (
+    "jointtask",
+    "jointtask-object-extraction",
+    "jointtask-digit-reading",
+    "jointtask-event-detection",
+)
 """Whose components the page lists."""
 
 INTRODUCTION = """\

@@ -86,10 +86,10 @@ def _expected(work: Assembly) -> Iterator[str]:
     per_mstep = _seconds(lambda: _learn(work, examples, step)) / len(step)
     predictor = make_predictor(work.pair, work.runfile)
     shown = [some.example(0)]
-    per_image = _seconds(lambda: predictor.predict(some.batch([0]), shown))
+    per_example = _seconds(lambda: predictor.predict(some.batch([0]), shown))
     yield f"E-step: {per_estep * 1e3:.1f} ms an example, {_minutes(per_estep * total)} a round"
     yield f"M-step: {per_mstep * 1e3:.1f} ms an example, {_minutes(per_mstep * total)} an epoch"
-    yield f"prediction: {per_image * 1e3:.1f} ms an example"
+    yield f"prediction: {per_example * 1e3:.1f} ms an example"
     epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
     yield f"training, in all: about {_minutes(total * (em.rounds * per_estep + epochs * per_mstep))}"
     latents = total * (4 * work.how.draws * grid.dimensions + 8 * (1 + grid.dimensions + grid.dimensions**2))

@@ -52,7 +52,7 @@ class LatentGrid:
         Raises
         ------
         ConfigError
-            If a coordinate has no level 0, or the same level twice.
+            If a coordinate has no level 0, or the same level twice: on a ring, levels a period apart are the same.
         """
         for d, values in enumerate(levels):
             if 0 not in values:
@@ -61,8 +61,10 @@ class LatentGrid:
                     cause="the chain starts at the zero adjustment, and the sampler 'none' stays there",
                     remedy="add 0 to the levels",
                 )
-            if len(set(values)) != len(values):
-                raise ConfigError(f"the levels of coordinate {d} name a value twice: {list(values)}")
+            around = None if period is None else period[d]
+            if len({value if around is None else value % around for value in values}) != len(values):
+                ring = "" if around is None else f", on a ring of {around:g}"
+                raise ConfigError(f"the levels of coordinate {d} name a value twice{ring}: {list(values)}")
         axes = [torch.tensor(list(values), dtype=torch.float64) for values in levels]
         states = torch.cartesian_prod(*axes).reshape(-1, len(axes))
         periods = [math.inf if p is None else float(p) for p in (period or [None] * len(axes))]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from jointtask.bridge import RelocatingBridge
 from jointtask.errors import ConfigError
+from jointtask.latent import LatentGrid
 from jointtask.pair import Pair
 from jointtask.randomness import Streams
 from jointtask.task import Batch
@@ -91,7 +92,7 @@ class Predictor:
             log_weight = log_weight.masked_fill(~bridge.usable(states).cpu(), -torch.inf)
             index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, self.draws).to(pair.device)
             reference = states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
-        spread = reference.std(dim=1, correction=0)
+        spread = _spread(bridge.grid, reference, centre)
         frames = [self._solve(batch, reference)]
         for _ in range(self.relocations):
             assert isinstance(bridge, RelocatingBridge)  # `make_predictor` refuses any other
@@ -115,6 +116,15 @@ class Predictor:
         finish = self.pair.bridge.finish
         rows = zip(frames.frame.cpu(), frames.reference.cpu(), examples, strict=True)
         return [finish(frame, reference, example) for frame, reference, example in rows]
+
+
+def _spread(grid: LatentGrid, reference: Tensor, centre: Tensor) -> Tensor:
+    """Return the standard deviation, (B, D), of references (B, K, D) drawn about their centres (B, D).
+
+    On a ring the way from the centre counts, not the number that a reference is written as. (A bridge whose grid is
+    not in the references' own coordinates has no rings, and its references are as good as their differences.)
+    """
+    return grid.difference(reference, centre[:, None]).std(dim=1, correction=0)
 
 
 def make_predictor(pair: Pair, runfile: RunFile) -> Predictor:

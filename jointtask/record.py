@@ -158,6 +158,8 @@ class RunRecord:
         What a user should look at, each with a setting to change.
     finished : bool
         Whether the run came to its end.
+    period : sequence of float or None, (D,)
+        The period of each coordinate of the adjustment that is a ring, None for the others; may be shorter.
     """
 
     name: str
@@ -172,3 +174,4 @@ class RunRecord:
     definitions: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     warnings: Sequence[str] = ()
     finished: bool = False
+    period: Sequence[float | None] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -207,6 +208,7 @@ def describe(directory: RunDirectory, work: Assembly, state: State) -> RunRecord
         rounds=[cattrs.structure(line, RoundRecord) for line in state.history],
         timing=list(state.timing),
         definitions=definitions(work.metrics),
+        period=[value if math.isfinite(value) else None for value in work.pair.bridge.grid.period.tolist()],
     )
 
 

@@ -238,7 +238,8 @@ def test_every_decision_is_in_the_index() -> None:
 
 
 def test_the_run_files_and_overrides_of_the_readme_are_right(importance: Path) -> None:
-    pytest.importorskip("jointtask_object_extraction", reason="the examples extract objects: install its plugin")
+    for plugin in ("object_extraction", "digit_reading", "event_detection"):
+        pytest.importorskip(f"jointtask_{plugin}", reason="the examples need the plugins of all three pairs")
     registry = load_registry([str(importance)])
     commands = [line for _, text in blocks(ROOT / "README.md", "sh") for line in text.splitlines()]
     words = [shlex.split(line, comments=True) for line in commands]
@@ -251,7 +252,7 @@ def test_the_run_files_and_overrides_of_the_readme_are_right(importance: Path) -
 
 def test_every_dependency_is_pinned() -> None:
     pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    for path in (ROOT / "pyproject.toml", ROOT / "plugins" / "object-extraction" / "pyproject.toml"):
+    for path in (ROOT / "pyproject.toml", *sorted((ROOT / "plugins").glob("*/pyproject.toml"))):
         project = tomllib.loads(path.read_text())["project"]
         wanted = [project["dependencies"], *project["optional-dependencies"].values()]
         names = {re.split(r"[^\w-]", text)[0].lower() for group in wanted for text in group}

@@ -18,6 +18,7 @@ from jointtask.record import Energy, OracleRecord, RoundRecord, RunRecord, Sampl
 from jointtask.report import read_report, render, text, warnings, write_report
 from jointtask.report.plain import plain
 from jointtask.report.scores import interval, score_tables
+from jointtask.report.view import adjustments
 
 # The smallest PNG there is: one white pixel.
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAG7buVgAAAABJRU5ErkJggg==")
@@ -404,6 +405,33 @@ def test_each_warning_names_a_setting(record: RunRecord, changes: dict[str, Any]
     found = warnings(changed(record, **changes))
     assert len(found) == 1
     assert setting in found[0]
+
+
+RING = {"-120": 30, "0": 10, "120": 40}
+
+
+def test_the_outer_levels_of_a_ring_are_an_edge_only_if_a_gap_is_left(record: RunRecord) -> None:
+    around = attrs.evolve(changed(record, adjustment=[RING]), period=[360.0])
+    assert warnings(around) == []
+    with_gap = attrs.evolve(changed(record, adjustment=[{"-20": 30, "0": 10, "20": 40}]), period=[360.0])
+    assert "bridge.levels" in warnings(with_gap)[0]
+
+
+@pytest.mark.parametrize(
+    ("histogram", "period", "mean"),
+    [
+        ({"-170": 1, "0": 0, "170": 3}, 360.0, "mean +175"),
+        ({"-170": 1, "0": 0, "170": 3}, None, "mean +85"),
+        ({"-90": 5, "0": 0, "90": 5}, 360.0, ""),
+        ({"0": 0}, 360.0, ""),
+    ],
+)
+def test_the_mean_on_a_ring_is_the_circular_one(
+    record: RunRecord, histogram: dict[str, int], period: float | None, mean: str
+) -> None:
+    ring = attrs.evolve(changed(record, adjustment=[histogram]), period=[period])
+    # mean direction of -170 and three times 170: atan2(2 sin 170, 4 cos 170) = 174.96
+    assert [card.value for card in adjustments(ring, ["angle"])] == [mean]
 
 
 def test_few_effective_draws_matter_for_the_weighted_estimate(record: RunRecord) -> None:

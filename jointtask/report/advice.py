@@ -11,7 +11,7 @@ from jointtask.record import OWN, RoundRecord, RunRecord, SamplerRecord
 from jointtask.report import text
 from jointtask.report.scores import ScoreTable, score_tables
 
-__all__ = ["edge_share", "setting", "warnings"]
+__all__ = ["edge_share", "goes_round", "setting", "warnings"]
 
 RISE = 0.01  # a smaller relative rise of the objective is the noise of stochastic gradients
 ACCEPTANCE = 0.05  # below, 20 moves accept one
@@ -46,7 +46,7 @@ def warnings(record: RunRecord, tables: Sequence[ScoreTable] | None = None) -> l
         last = sampled[-1]
         assert last.sampler is not None  # for the type checker: chosen so above
         found += _sampler(last.round, last.sampler, record.config)
-        found += _edges(last)
+        found += _edges(last, record.period)
     found += _scores(score_tables(record) if tables is None else tables)
     return list(dict.fromkeys(found))
 
@@ -58,6 +58,14 @@ def edge_share(histogram: Mapping[str, int]) -> float:
     if len(levels) < 3 or not total:
         return math.nan
     return (histogram[levels[0]] + histogram[levels[-1]]) / total
+
+
+def goes_round(histogram: Mapping[str, int], period: float | None) -> bool:
+    """Say whether the levels go all the way round a ring: the outermost are then neighbours, and no edge."""
+    levels = sorted(map(float, histogram))
+    if period is None or len(levels) < 3:
+        return False
+    return levels[0] + period - levels[-1] <= max(b - a for a, b in pairwise(levels)) * (1 + 1e-6)
 
 
 def _objective(record: RunRecord) -> list[str]:
@@ -106,8 +114,12 @@ def _sampler(number: int, seen: SamplerRecord, config: Mapping[str, Any]) -> lis
     return found
 
 
-def _edges(last: RoundRecord) -> list[str]:
-    full = [d for d, histogram in enumerate(last.adjustment) if edge_share(histogram) > EDGE]
+def _edges(last: RoundRecord, period: Sequence[float | None]) -> list[str]:
+    full = [
+        d
+        for d, histogram in enumerate(last.adjustment)
+        if edge_share(histogram) > EDGE and not (d < len(period) and goes_round(histogram, period[d]))
+    ]
     if not full:
         return []
     which = ", ".join(str(d + 1) for d in full)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tomli_w
 from attrs import frozen
 from markupsafe import Markup
 
-from jointtask.record import Energy, RoundRecord, RunRecord
+from jointtask.record import Energy, RunRecord
 from jointtask.report import figures, text
 from jointtask.report.plain import plain
 from jointtask.report.scores import columns
 
 __all__ = ["Card", "Grid", "Phase", "adjustments", "objective", "phases", "settings", "validation"]
+
+
+_NO_SIDE = 1e-6
+"""Length of the mean direction on a ring below which there is none."""
 
 
 @frozen
@@ -97,7 +101,7 @@ def validation(record: RunRecord) -> tuple[list[Card], Grid]:
 
 
 def adjustments(record: RunRecord, coordinates: Sequence[str]) -> list[Card]:
-    """Return the histogram of the estimates of each coordinate."""
+    """Return the histogram of the estimates of each coordinate, with its mean: the circular one on a ring."""
     known = [entry for entry in record.rounds if entry.adjustment]
     cards = []
     for d in range(len(known[-1].adjustment) if known else 0):
@@ -105,15 +109,25 @@ def adjustments(record: RunRecord, coordinates: Sequence[str]) -> list[Card]:
         levels = sorted({level for histogram in histograms for level in histogram}, key=float)
         name = coordinates[d] if d < len(coordinates) else f"coordinate {d + 1}"
         figure = figures.adjustment(f"Adjustment of {name}", levels, [entry.round for entry in known], histograms)
-        cards.append(Card(name, _mean(known[-1], d), "", figure))
+        period = record.period[d] if d < len(record.period) else None
+        cards.append(Card(name, _mean(known[-1].adjustment[d], period), "", figure))
     return cards
 
 
-def _mean(entry: RoundRecord, d: int) -> str:
-    histogram = entry.adjustment[d]
+def _mean(histogram: Mapping[str, int], period: float | None) -> str:
+    """Write the mean of the levels; "" where there are none, or where they lie around a ring without a side."""
     total = sum(histogram.values())
-    mean = math.fsum(float(level) * count for level, count in histogram.items()) / total if total else math.nan
-    return "" if math.isnan(mean) else f"mean {mean:+.3g}"
+    if not total:
+        return ""
+    levels = [(float(level), count / total) for level, count in histogram.items()]
+    mean = math.fsum(level * share for level, share in levels)
+    if period is not None:
+        turn = 2 * math.pi / period
+        sine, cosine = (math.fsum(f(level * turn) * share for level, share in levels) for f in (math.sin, math.cos))
+        if math.hypot(sine, cosine) < _NO_SIDE:
+            return ""
+        mean = math.atan2(sine, cosine) / turn
+    return f"mean {mean:+.3g}"
 
 
 def phases(record: RunRecord) -> list[Phase]:

@@ -1,0 +1,97 @@
+"""The hook implementations of digit reading, and nothing else: heavy imports happen inside `build`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jointtask import hookimpl
+from jointtask.component import Component, NoSettings, PanelComponent, late
+from jointtask_digit_reading.settings import AngleAdjustment, Orientation, Reader, RotatedDigits
+
+
+@hookimpl
+def jointtask_tasks() -> Sequence[Component]:
+    """Give the two task networks."""
+    return [
+        Component(
+            "digit-orientation",
+            Orientation,
+            late("jointtask_digit_reading.networks:digit_orientation"),
+            "by how much the digit in the middle is rotated, with a von Mises energy",
+        ),
+        Component(
+            "digit-reader",
+            Reader,
+            late("jointtask_digit_reading.networks:digit_reader"),
+            "which digit it is, once it is turned upright",
+        ),
+    ]
+
+
+@hookimpl
+def jointtask_bridges() -> Sequence[Component]:
+    """Give the angle adjustment."""
+    return [
+        Component(
+            "angle-adjustment",
+            AngleAdjustment,
+            late("jointtask_digit_reading.rotation:angle_adjustment"),
+            "the angle of a rotation, displaced on its ring",
+        )
+    ]
+
+
+@hookimpl
+def jointtask_datasets() -> Sequence[Component]:
+    """Give the data set."""
+    return [
+        Component(
+            "rotated-digits",
+            RotatedDigits,
+            late("jointtask_digit_reading.dataset:rotated_digits"),
+            "handwritten digits, rotated and set among clutter; needs no download",
+        )
+    ]
+
+
+@hookimpl
+def jointtask_metrics() -> Sequence[Component]:
+    """Give the metrics."""
+    return [
+        Component(
+            "digit-accuracy", NoSettings, late("jointtask_digit_reading.metrics:accuracy"), "share of digits read right"
+        ),
+        Component(
+            "angle-error",
+            NoSettings,
+            late("jointtask_digit_reading.metrics:angle_error"),
+            "how far the predicted angle is off",
+        ),
+    ]
+
+
+@hookimpl
+def jointtask_predictors() -> Sequence[Component]:
+    """Give the predictor that a trained pair has to beat."""
+    return [
+        Component(
+            "mean-digits",
+            NoSettings,
+            late("jointtask_digit_reading.predictors:mean_digits"),
+            "the mean training digit and the angle that correlate best",
+        )
+    ]
+
+
+@hookimpl
+def jointtask_panels() -> Sequence[PanelComponent]:
+    """Give the pictures of the report."""
+    return [
+        PanelComponent(
+            "digit-reading",
+            NoSettings,
+            late("jointtask_digit_reading.panels:panels"),
+            "digits with their angles, as found and turned upright",
+            bridge="angle-adjustment",
+        )
+    ]
