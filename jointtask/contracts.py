@@ -23,8 +23,10 @@ from jointtask.task import Batch
 
 __all__ = ["CONTRACTS"]
 
-_BRIDGE = ("coordinates", "units", "keys", "annotation", "base", "reference", "usable", "admit", "condition")
-_BRIDGE += ("restore", "finish", "augment")
+_BRIDGE = (
+    *("coordinates", "units", "keys", "annotation", "base", "reference", "usable", "admit", "condition"),
+    *("restore", "finish", "augment"),
+)
 
 
 def _fault(what: str, found: str, expected: str, module: str) -> PluginError:
