@@ -23,10 +23,8 @@ from jointtask.task import Batch
 
 __all__ = ["CONTRACTS"]
 
-_BRIDGE = (
-    *("coordinates", "units", "keys", "annotation", "base", "reference", "usable", "admit", "condition"),
-    *("restore", "finish", "augment"),
-)
+_BRIDGE = ("grid", "coordinates", "units", "keys", "annotation")
+_BRIDGE_METHODS = ("base", "reference", "usable", "admit", "condition", "restore", "finish", "augment")
 
 
 def _fault(what: str, found: str, expected: str, module: str) -> PluginError:
@@ -48,7 +46,7 @@ def _task(built: Any, what: str) -> Any:
 
 
 def _bridge(built: Any, what: str) -> Any:
-    _parts(built, what, ("grid", *_BRIDGE), "all of them", "jointtask.bridge.Bridge")
+    _parts(built, what, (*_BRIDGE, *_BRIDGE_METHODS), "all of them", "jointtask.bridge.Bridge")
     if not isinstance(built.grid, LatentGrid):
         found = f"has a grid that is a {type(built.grid).__name__}"
         raise _fault(what, found, "a LatentGrid", "jointtask.latent.LatentGrid")

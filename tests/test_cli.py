@@ -250,7 +250,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, light_plugin: Path, call: Call) -
         name, value, dist = "light", "light_plugin", None
 
         def load(self) -> Any:
-            return plugins._single(light_plugin).load()
+            return plugins._named(light_plugin).load()
 
     monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
     monkeypatch.syspath_prepend(str(light_plugin.parent))

@@ -9,7 +9,18 @@ from pathlib import Path
 import jointtask
 
 CORE = Path(jointtask.__file__).parent
-ALLOWED = {"attr", "attrs", "cattrs", "jinja2", "jointtask", "markupsafe", "matplotlib", "numpy", "platformdirs"}
+ALLOWED = {
+    "attr",
+    "attrs",
+    "cattrs",
+    "jinja2",
+    "jointtask",
+    "markupsafe",
+    "matplotlib",
+    "numpy",
+    "packaging",
+    "platformdirs",
+}
 ALLOWED |= {"pluggy", "rich", "safetensors", "tomli_w", "torch", "typer", "fcntl"}
 
 
