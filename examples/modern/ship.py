@@ -12,10 +12,9 @@ from pathlib import Path
 import tomli_w
 import torch
 from jointtask_object_extraction.running import SHIPPED
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from jointtask.files import write_atomic
-from jointtask.tensorfile import save_tensors
 
 LARGEST = 15_000_000
 
@@ -34,7 +33,7 @@ def main(run: Path) -> None:
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
         raise SystemExit("a weight does not fit into half precision")
     SHIPPED.mkdir(exist_ok=True)
-    save_tensors(SHIPPED / "model.safetensors", weights)
+    write_atomic(SHIPPED / "model.safetensors", save({name: tensor.contiguous() for name, tensor in weights.items()}))
     write_atomic(SHIPPED / "config.toml", tomli_w.dumps(kept))
     size = (SHIPPED / "model.safetensors").stat().st_size
     if size > LARGEST:
