@@ -20,7 +20,7 @@ from jointtask.world import ALONE, World
 if TYPE_CHECKING:
     from jointtask.registry import Registry
 
-__all__ = ["Predict", "evaluate_run", "one_by_one", "score", "through"]
+__all__ = ["Predict", "default_metrics", "evaluate_run", "one_by_one", "score", "through"]
 
 Predict = Callable[[Dataset, Sequence[int], Sequence[Any]], Sequence[Any]]
 """Predicts some examples of a data set, given by position and at their own sizes."""
@@ -163,7 +163,7 @@ def evaluate_run(
         context = make_context(asked.run, progress)
         dataset = registry.find("dataset", asked.data.test.name).build(asked.data.test.settings, context)
         predict = one_by_one(component.build(component.settings(), context))
-        names = asked.evaluate.metrics or [metric.name for metric in registry.components("metric")]
+        names = asked.evaluate.metrics or default_metrics(run, registry)
         metrics = score_metrics(names, registry, context)
         batch_size = 1
     with blaming(registry.plugins):
@@ -177,3 +177,13 @@ def evaluate_run(
             progress=progress,
         )
     return record, metrics
+
+
+def default_metrics(predictor: str, registry: Registry) -> list[str]:
+    """Name the metrics of the plugin that a predictor comes from: those of other pairs cannot score what it predicts.
+
+    All of them, where that plugin has none.
+    """
+    source = registry.source("predictor", predictor)
+    own = [name for name, entry in sorted(registry.entries["metric"].items()) if entry.source == source]
+    return own or sorted(registry.entries["metric"])

@@ -241,9 +241,7 @@ def test_the_run_files_and_overrides_of_the_readme_are_right(importance: Path) -
     for plugin in ("object_extraction", "digit_reading", "event_detection"):
         pytest.importorskip(f"jointtask_{plugin}", reason="the examples need the plugins of all three pairs")
     registry = load_registry([str(importance)])
-    commands = [
-        line for _, text in blocks(ROOT / "README.md", "sh") for line in text.replace("\\\n", " ").splitlines()
-    ]
+    commands = [line for _, text in blocks(ROOT / "README.md", "sh") for line in text.replace("\\\n", " ").splitlines()]
     words = [shlex.split(line, comments=True) for line in commands]
     runs = [line for line in words if line and line[0].endswith("jointtask") and line[1] in ("run", "check")]
     assert len(runs) >= 4

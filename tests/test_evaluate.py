@@ -8,11 +8,13 @@ import pytest
 from toy import run_file
 
 from jointtask.check import check, unread_settings
+from jointtask.component import Component, NoSettings
 from jointtask.errors import ConfigError
-from jointtask.evaluate import evaluate_run
+from jointtask.evaluate import default_metrics, evaluate_run
 from jointtask.load import load
+from jointtask.plugins import Source, load_plugins
 from jointtask.progress import SilentProgress
-from jointtask.registry import Registry, load_registry
+from jointtask.registry import Entry, Registry, load_registry
 from jointtask.run import run
 
 TOY = Path(__file__).with_name("toy.py")
@@ -73,3 +75,13 @@ def test_check_goes_through_everything_and_leaves_no_run(tmp_path: Path, registr
 def test_what_is_read_is_not_named(tmp_path: Path, registry: Registry) -> None:
     (tmp_path / "run.toml").write_text(run_file(str(tmp_path / "runs")))
     assert unread_settings(load(tmp_path / "run.toml", [], registry), registry) == []
+
+
+def test_a_predictor_is_scored_by_the_metrics_of_its_own_plugin() -> None:
+    component = Component("here", NoSettings, lambda settings, context: None, "nothing")
+    ours, theirs = (Entry(component, Source(name, name, "1")) for name in ("ours", "theirs"))
+    metrics = {"a": theirs, "b": ours, "c": theirs}
+    registry = Registry(load_plugins(), {"predictor": {"p": ours}, "metric": metrics})
+    assert default_metrics("p", registry) == ["b"]
+    alone = Registry(load_plugins(), {"predictor": {"p": ours}, "metric": {"a": theirs, "c": theirs}})
+    assert default_metrics("p", alone) == ["a", "c"]

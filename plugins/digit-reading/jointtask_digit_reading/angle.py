@@ -44,7 +44,6 @@ def von_mises_energy(vector: Tensor, angle: Tensor) -> Tensor:
         In nats, per radian.
     """
     length = torch.linalg.vector_norm(vector, dim=-1)
-    # i0e(k) = exp(-k) I0(k) does not overflow
-    log_norm = torch.log(torch.special.i0e(length)) + length + math.log(2 * math.pi)
-    energy: Tensor = log_norm - (vector * direction(angle)).sum(dim=-1)
+    bessel = torch.special.i0e(length)  # exp(-k) I0(k), which does not overflow
+    energy: Tensor = torch.log(bessel) + length + math.log(2 * math.pi) - (vector * direction(angle)).sum(dim=-1)
     return energy

@@ -61,7 +61,7 @@ class DigitOrientation(nn.Module):
         Tensor, (B, 2)
             kappa (cos, sin) of the angle: see `jointtask_digit_reading.angle.von_mises_energy`.
         """
-        image = batch["image"].to(next(self.parameters()).dtype) / 255
+        image = batch["image"].float() / 255
         along = self.features(polar(image, self.radii, self.angles))
         whole = along.mean(dim=-1, keepdim=True).expand_as(along)
         strength: Tensor = self.head(torch.cat([along, whole], dim=1))[:, 0]

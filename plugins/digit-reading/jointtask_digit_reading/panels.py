@@ -80,7 +80,7 @@ def _sheet(examples: Sequence[PanelExample], angles: Sequence[_Angle]) -> bytes:
     width = _GAP + (1 + len(angles)) * (_TILE + _GAP) + _BARS + _GAP
     height = _TOP + len(examples) * row
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
-    titles = ["scene", *(angle.label for angle in angles)]
+    titles = ["scene", *(angle.label for angle in angles), "probability of each digit"]
     for k, title in enumerate(titles):
         figure.text((_GAP + k * (_TILE + _GAP)) / width, 1 - 6 / height, title, va="top", fontsize=8.5, color="#555555")
     for number, item in enumerate(examples):
@@ -147,7 +147,7 @@ def _upright(axes: Axes, scene: Scene, angle: _Angle, degrees: float | None) -> 
     for side in ("top", "bottom", "left", "right"):
         axes.spines[side].set(visible=True, color=angle.colour, linewidth=2.5 if side == "top" else 0.8)
     text = f"{degrees:+.0f}°"
-    axes.text(0.04, 0.95, text, transform=axes.transAxes, va="top", fontsize=8, color="white")
+    axes.text(0.04, 0.93, text, transform=axes.transAxes, va="top", fontsize=8, color="white")
 
 
 def _probabilities(axes: Axes, reading: Reading, digit: int) -> None:

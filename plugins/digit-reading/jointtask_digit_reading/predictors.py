@@ -52,6 +52,5 @@ def _normalised(image: torch.Tensor) -> torch.Tensor:
     centred = torch.arange(image.shape[-1], dtype=image.dtype) - (image.shape[-1] - 1) / 2
     inside = (centred[:, None] ** 2 + centred**2 <= (image.shape[-1] / 2) ** 2).to(image)
     deviation = (image - (image * inside).sum(dim=(1, 2), keepdim=True) / inside.sum()) * inside
-    length = torch.linalg.vector_norm(deviation.flatten(1), dim=1)
-    normalised: torch.Tensor = deviation / length.clamp(min=1e-6)[:, None, None]
-    return normalised
+    length: torch.Tensor = torch.linalg.vector_norm(deviation, dim=(1, 2), keepdim=True)
+    return deviation / length.clamp(min=1e-6)

@@ -96,7 +96,7 @@ def _sheet(examples: Sequence[PanelExample], intervals: Sequence[_Interval]) -> 
         _bars(below, item, intervals)
         if number == len(examples) - 1:
             below.set_xticks(np.arange(0, LENGTH + 1, RATE), [f"{second} s" for second in range(LENGTH // RATE + 1)])
-            below.tick_params(length=0, labelsize=8)
+            below.tick_params(axis="x", length=0, labelsize=8)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None}, pil_kwargs={"optimize": True})
     return file.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jointtask.component import Context, NoSettings
 from jointtask_event_detection.detection import Detection
@@ -32,7 +33,7 @@ def movement(settings: NoSettings, context: Context) -> Callable[[Recording], De
     return predict
 
 
-def _average(values: np.ndarray, count: int) -> np.ndarray:
+def _average(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Return the moving average over `count` samples, the outermost repeated beyond the ends."""
     padded = np.pad(values, (count // 2, count - 1 - count // 2), mode="edge")
     return np.convolve(padded, np.full(count, 1 / count), mode="valid")

@@ -59,10 +59,11 @@ def test_the_labelled_samples_are_the_broad_complexes() -> None:
 
 
 def test_noise_and_drift_have_the_scale_that_was_asked_for() -> None:
-    quiet = {"noise": 0.0, "drift": 0.0, "distractors": 0}
-    still = np.stack([make(examples=50, **quiet).example(index).values for index in range(50)])
-    noisy = np.stack([make(examples=50, **{**quiet, "noise": 0.2}).example(index).values for index in range(50)])
-    drifting = np.stack([make(examples=50, **{**quiet, "drift": 1.0}).example(index).values for index in range(50)])
+    def values(**chosen: float) -> np.ndarray:
+        data = make(**{"examples": 50, "noise": 0.0, "drift": 0.0, "distractors": 0, **chosen})
+        return np.stack([data.example(index).values for index in range(50)])
+
+    still, noisy, drifting = values(), values(noise=0.2), values(drift=1.0)
     assert (noisy - still).std() == pytest.approx(0.2, rel=0.03)  # four standard errors are 0.018
     assert np.abs(drifting - still).max() <= 1.5  # three sines of at most half the amplitude
     assert np.abs(np.diff(drifting - still)).max() < 0.05  # slow
