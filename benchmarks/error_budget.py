@@ -18,14 +18,14 @@ import torch
 from jointtask_object_extraction.metrics import iou
 from torch import Tensor
 
-from jointtask.component import Context
+from jointtask.assemble import make_context, trained
 from jointtask.evaluate import through
 from jointtask.load import load_trained
-from jointtask.locate import cache_folder
 from jointtask.pair import Pair
-from jointtask.predict import Predictor, load_predictor
+from jointtask.predict import Predictor
 from jointtask.progress import SilentProgress
 from jointtask.registry import load_registry
+from jointtask.rundir import RunDirectory
 
 BATCH = 16
 ROWS = (
@@ -55,12 +55,14 @@ def main() -> None:
 def budget(run: Path, limit: int, states: int) -> list[float]:
     """Return the mean J of each row."""
     registry, progress = load_registry(), SilentProgress()
-    table = load_trained(run / "config.toml", registry).data.test
+    directory = RunDirectory(run)
+    runfile = load_trained(directory.config, registry)
+    table = runfile.data.test
     if table is None:
         raise SystemExit(f"{run} has no test data")
-    context = Context(torch.device("cpu"), workers=2, cache=cache_folder(), progress=progress)
+    context = make_context(runfile.run, progress, "cpu")
     dataset: Any = registry.find("dataset", table.name).build(table.settings, context)
-    predictor = load_predictor(run, registry, device="cpu")
+    predictor = trained(directory, runfile, registry, context)
     plain = through(Predictor(predictor.pair))
     grid = predictor.pair.bridge.grid.states
     chosen = grid[torch.linspace(0, len(grid) - 1, min(states, len(grid))).round().long().unique()]

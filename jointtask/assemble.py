@@ -144,7 +144,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     }
     how = EStep(
         sampler=component.build(runfile.sampler.settings, context),
-        name=component.name,
+        name=f"the sampler '{component.name}' of {registry.source('sampler', component.name)}",
         terms=terms,
         estimate=runfile.sampler.estimate,
         draws=runfile.em.draws if runfile.sampler.estimate == "weighted" else 1,

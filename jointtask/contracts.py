@@ -12,13 +12,10 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from jointtask.draws import Draws, check_draws
 from jointtask.errors import PluginError
 from jointtask.latent import LatentGrid
 from jointtask.metric import Metric, Summary
 from jointtask.proposal import History, ProposalTerm
-from jointtask.randomness import Streams
-from jointtask.target import Target
 from jointtask.task import Batch
 
 __all__ = ["CONTRACTS"]
@@ -51,17 +48,6 @@ def _bridge(built: Any, what: str) -> Any:
         found = f"has a grid that is a {type(built.grid).__name__}"
         raise _fault(what, found, "a LatentGrid", "jointtask.latent.LatentGrid")
     return built
-
-
-def _sampler(built: Any, what: str) -> Any:
-    _callable(built, what, "a function sample(target, random)", "jointtask.draws.Sampler")
-
-    def sample(target: Target, random: Streams) -> Draws:
-        draws: Draws = built(target, random)
-        check_draws(draws, len(target.start), len(target.grid), what)
-        return draws
-
-    return sample
 
 
 @frozen(eq=False)
@@ -150,7 +136,9 @@ def _callable(built: Any, what: str, expected: str, module: str) -> Any:
 CONTRACTS: Mapping[str, Callable[[Any, str], Any]] = {
     "task": _task,
     "bridge": _bridge,
-    "sampler": _sampler,
+    "sampler": lambda built, what: _callable(
+        built, what, "a function sample(target, random)", "jointtask.draws.Sampler"
+    ),
     "proposal": _proposal,
     "dataset": _dataset,
     "metric": _metric,

@@ -30,7 +30,7 @@ class EStep:
     sampler : Sampler
         The function.
     name : str
-        Its name, for errors.
+        What it is called in errors, with its plugin.
     terms : mapping of str to ProposalTerm
         The proposal terms that it uses, by name.
     estimate : "best", "last" or "weighted"
@@ -128,7 +128,7 @@ def sample_batch(
     log_q = log_proposal(how.terms, batch, reference, usable, history)
     target = NetworkTarget(pair, ids, batch, reference, usable, upstream, log_q, pause)
     draws = how.sampler(target, Streams(how.seed, round, ids, "sample"))
-    check_draws(draws, len(ids), len(grid), f"the sampler '{how.name}'")
+    check_draws(draws, len(ids), len(grid), how.name)
 
     start = target.start[:, None]
     candidates = torch.cat([start, draws.index], dim=1)

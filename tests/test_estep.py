@@ -38,7 +38,7 @@ def run(
 ) -> Sampled:
     pair = make_pair()
     terms = {"gaussian": GaussianTerm(pair.bridge.grid, 20.0, 10.0)}
-    how = EStep(sampler, "tried", terms, estimate, draws, seed=0, oracle_ids=frozenset(DATA.ids[:3]))
+    how = EStep(sampler, "the sampler 'tried'", terms, estimate, draws, seed=0, oracle_ids=frozenset(DATA.ids[:3]))
     batch = DATA.batch(rows)
     centre = pair.bridge.base(batch)
     history = Latents.empty(len(DATA), 1, 2).history(torch.tensor(rows), centre)

@@ -248,8 +248,7 @@ class BoxBridge:
         )
         box = mask_box(probability >= 0.5)
         if box is None:
-            margin = (reference[2:] - reference[:2]).float() * ((1 - 1 / self.context) / 2)
-            inner = clip_boxes(reference.float() + torch.cat([margin, -margin]), FRAME).numpy(force=True)
+            inner = clip_boxes(_enlarge(reference.float(), 1 / self.context), FRAME).numpy(force=True)
             box = inner * (np.array([width, height, width, height], dtype=np.float32) / np.float32(FRAME))
         return Extraction(probability, box.astype(np.float32, copy=False))
 
@@ -280,7 +279,7 @@ class BoxBridge:
         return Augmented(changed, reference, conditioned)
 
 
-def _enlarge(box: Tensor, factor: Tensor) -> Tensor:
-    """Multiply the sides of boxes (..., 4) by factors (..., 1), about their centres."""
+def _enlarge(box: Tensor, factor: Tensor | float) -> Tensor:
+    """Multiply the sides of boxes (..., 4) by factors (..., 1), or by one, about their centres."""
     margin = (box[..., 2:] - box[..., :2]) * ((factor - 1) / 2)
     return box + torch.cat([-margin, margin], dim=-1)

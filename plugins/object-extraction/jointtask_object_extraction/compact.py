@@ -10,7 +10,7 @@ from jointtask.component import Context
 from jointtask.errors import ConfigError
 from jointtask.task import Batch
 from jointtask_object_extraction.likelihood import BoxPrediction, BoxTask, MaskTask
-from jointtask_object_extraction.mobilenet import FROZEN, MobileNetV2, encoder_and_head
+from jointtask_object_extraction.mobilenet import encoder_and_head, mobilenet_encoder
 from jointtask_object_extraction.photograph import FRAME
 from jointtask_object_extraction.settings import Localization, Segmentation
 from jointtask_object_extraction.trunk import SmallEncoder, Trunk
@@ -48,11 +48,7 @@ def compact_segmentation(settings: Segmentation, context: Context) -> CompactSeg
 def _trunk(settings: Localization | Segmentation, context: Context, taps: tuple[int, ...]) -> Trunk:
     """Make the trunk that a run file asks for; `taps` are the scales of MobileNetV2."""
     if settings.network in ("compact-mobilenet", "mobilenet"):
-        encoder = MobileNetV2(taps)
-        if settings.weights:
-            encoder.load(settings.weights, settings.sha256, cache=context.cache)
-        if settings.network == "mobilenet":
-            encoder.freeze(FROZEN)
+        encoder = mobilenet_encoder(taps, settings, cache=context.cache)
         return Trunk(encoder, encoder.channels, width=64)
     if settings.weights:
         raise ConfigError(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from jointtask_object_extraction.settings import Localization, Segmentation
 from jointtask_object_extraction.weights import load_convolutions
 
-__all__ = ["FROZEN", "MobileNetV2", "encoder_and_head"]
+__all__ = ["FROZEN", "MobileNetV2", "encoder_and_head", "mobilenet_encoder"]
 
 FROZEN = 4
 """Blocks that `mobilenet` networks keep as pretrained: edges and colours, and a third of the time of training."""
@@ -84,6 +85,22 @@ class MobileNetV2(nn.Module):
                 names[f"{file}.{last}.weight"] = f"{own}.{last}.weight"
                 names[f"{file}.{last + 1}.bias"] = f"{own}.{last}.bias"
         return names
+
+
+def mobilenet_encoder(taps: tuple[int, ...], settings: Localization | Segmentation, *, cache: Path) -> MobileNetV2:
+    """Make the encoder that a run file asks for; the networks `mobilenet` keep its first blocks as they are.
+
+    Raises
+    ------
+    ConfigError, RunError
+        If the weights cannot be used.
+    """
+    encoder = MobileNetV2(taps)
+    if settings.weights:
+        encoder.load(settings.weights, settings.sha256, cache=cache)
+    if settings.network == "mobilenet":
+        encoder.freeze(FROZEN)
+    return encoder
 
 
 def encoder_and_head(network: nn.Module, encoder: nn.Module) -> dict[str, list[nn.Parameter]]:

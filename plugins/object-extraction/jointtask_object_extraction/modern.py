@@ -8,9 +8,9 @@ from torch.nn import functional as F
 from jointtask.component import Context
 from jointtask_object_extraction.layers import Standardise
 from jointtask_object_extraction.likelihood import MaskTask
-from jointtask_object_extraction.mobilenet import FROZEN, MobileNetV2, encoder_and_head
+from jointtask_object_extraction.mobilenet import MobileNetV2, encoder_and_head, mobilenet_encoder
 from jointtask_object_extraction.settings import Segmentation
-from jointtask_object_extraction.trunk import convolution
+from jointtask_object_extraction.trunk import convolution, see_whole
 from jointtask_object_extraction.weights import MOBILENET_V2
 
 __all__ = ["PyramidSegmentation", "pyramid_segmentation"]
@@ -29,10 +29,7 @@ def pyramid_segmentation(settings: Segmentation, context: Context) -> PyramidSeg
     ConfigError, RunError
         If the weights cannot be used.
     """
-    encoder = MobileNetV2(_TAPS)
-    if settings.weights:
-        encoder.load(settings.weights, settings.sha256, cache=context.cache)
-    encoder.freeze(FROZEN)
+    encoder = mobilenet_encoder(_TAPS, settings, cache=context.cache)
     return PyramidSegmentation(encoder, input_size=settings.input_size or 192)
 
 
@@ -85,9 +82,7 @@ class PyramidSegmentation(MaskTask):
         """
         scales = self.encoder(self.standardise(crop))
         *finer, maps = [lateral(scale) for lateral, scale in zip(self.lateral, scales, strict=True)]
-        maps = maps + self.near(maps)
-        maps = maps + self.far(maps)
-        maps = F.relu(maps + self.overall(maps.mean(dim=(2, 3)))[:, :, None, None])
+        maps = see_whole(maps, self.near, self.far, self.overall)
         for fine, join in zip(reversed(finer), self.join, strict=True):
             maps = join(fine + F.interpolate(maps, size=fine.shape[2:], mode="bilinear", align_corners=False))
         logits: Tensor = F.pixel_shuffle(self.head(maps), _FINER)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from jointtask_object_extraction.layers import Standardise
 from jointtask_object_extraction.weights import MOBILENET_V2
 
-__all__ = ["SmallEncoder", "Trunk", "convolution"]
+__all__ = ["SmallEncoder", "Trunk", "convolution", "see_whole"]
 
 _GROUPS = 8
 
@@ -43,13 +43,18 @@ class Trunk(nn.Module):
         """Map RGB images (B, 3, H, W) in [0, 1] to (B, width, h, w), as fine as the encoder's finest maps."""
         scales = self.encoder(self.standardise(image))
         *finer, maps = [lateral(scale) for lateral, scale in zip(self.lateral, scales, strict=True)]
-        maps = maps + self.near(maps)
-        maps = maps + self.far(maps)
-        maps = F.relu(maps + self.overall(maps.mean(dim=(2, 3)))[:, :, None, None])
+        maps = see_whole(maps, self.near, self.far, self.overall)
         for fine in reversed(finer):
             maps = fine + F.interpolate(maps, size=fine.shape[2:], mode="bilinear", align_corners=False)
         joined: Tensor = self.join(maps)
         return joined
+
+
+def see_whole(maps: Tensor, near: nn.Module, far: nn.Module, overall: nn.Module) -> Tensor:
+    """Let each place of maps (B, C, H, W) know its surroundings, near and far, and the mean of them all."""
+    maps = maps + near(maps)
+    maps = maps + far(maps)
+    return F.relu(maps + overall(maps.mean(dim=(2, 3)))[:, :, None, None])
 
 
 class SmallEncoder(nn.Module):
