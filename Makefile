@@ -3,8 +3,8 @@ PYTHON ?= python3
 OUTPUT ?= runs
 
 BIN := .venv/bin
-PAIRS := object-extraction digit-reading event-detection
-PINS := pyproject.toml $(PAIRS:%=plugins/%/pyproject.toml) constraints.txt
+PLUGINS := object-extraction digit-reading event-detection saliency-baselines
+PINS := pyproject.toml $(PLUGINS:%=plugins/%/pyproject.toml) constraints.txt
 
 .PHONY: demo test lint
 
@@ -21,9 +21,9 @@ lint: .venv/installed-dev
 
 .venv/installed: $(PINS)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e . $(PAIRS:%=-e plugins/%)
+	$(BIN)/pip install -q -c constraints.txt -e . $(PLUGINS:%=-e plugins/%)
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install -q -c constraints.txt -e '.[dev]' $(PAIRS:%=-e 'plugins/%[test]')
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e 'plugins/%[test]')
 	touch $@

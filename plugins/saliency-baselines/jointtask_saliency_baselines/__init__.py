@@ -1,0 +1,1 @@
+"""Classical rivals of joint-task object extraction, each a predictor of its own."""

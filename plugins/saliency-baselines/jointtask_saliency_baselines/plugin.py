@@ -1,0 +1,16 @@
+"""The hook implementations of the rivals, and nothing else: heavy imports happen inside `build`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jointtask import hookimpl
+from jointtask.component import Component
+
+_PREDICTORS: tuple[Component, ...] = ()
+
+
+@hookimpl
+def jointtask_predictors() -> Sequence[Component]:
+    """Give the rivals: saliency maps, their cuts, mask transfer and segment proposals."""
+    return _PREDICTORS
