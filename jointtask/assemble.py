@@ -42,6 +42,7 @@ __all__ = [
     "chosen",
     "find_predictor",
     "make_context",
+    "read_data",
     "score_metrics",
     "trained",
 ]
@@ -115,22 +116,11 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     context = make_context(runfile.run, progress, world=world)
 
     def data(split: str, table: Table | None) -> Dataset | None:
-        if table is None:
-            return None
-        try:
-            built: Dataset = registry.find("dataset", table.name).build(table.settings, context)
-        except DataError as error:
-            error.message = f"[data.{split}] {error.message}"
-            raise
-        return built
+        return None if table is None else read_data(split, table, registry, context)
 
     tables = runfile.data
-    train, validation, test = (
-        data("train", tables.train),
-        data("validation", tables.validation),
-        data("test", tables.test),
-    )
-    assert train is not None  # the run file cannot leave it out
+    train = read_data("train", tables.train, registry, context)
+    validation, test = data("validation", tables.validation), data("test", tables.test)
     for line in shared_examples({"train": train, "validation": validation, "test": test}):
         progress.say(line)
     pair, context = assemble_pair(runfile, registry, evolve(context, train=train))
@@ -164,6 +154,22 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
         world=world,
     )
+
+
+def read_data(split: str, table: Table, registry: Registry, context: Context) -> Dataset:
+    """Read the data set of the table ``[data.SPLIT]``.
+
+    Raises
+    ------
+    DataError
+        If it cannot be used, naming the table.
+    """
+    try:
+        built: Dataset = registry.find("dataset", table.name).build(table.settings, context)
+    except DataError as error:
+        error.message = f"[data.{split}] {error.message}"
+        raise
+    return built
 
 
 def shared_examples(sets: Mapping[str, Dataset | None]) -> list[str]:

@@ -14,6 +14,7 @@ __all__ = [
     "DataTables",
     "EmTable",
     "EvaluateTable",
+    "EvaluationData",
     "EvaluationFile",
     "Optimizer",
     "PredictTable",
@@ -22,7 +23,6 @@ __all__ = [
     "SamplerTable",
     "Table",
     "TaskTable",
-    "TestTable",
 ]
 
 _POSITIVE: Any = validators.gt(0)
@@ -230,10 +230,11 @@ class RunFile:
 
 
 @frozen
-class TestTable:
-    """`[data.test]` alone."""
+class EvaluationData:
+    """`[data.test]`, and `[data.train]` for a predictor that learns."""
 
     test: Table = field(metadata=_help("what is scored", component="dataset"))
+    train: Table | None = field(default=None, metadata=_help("what is learnt from", component="dataset"))
 
 
 @frozen
@@ -241,7 +242,7 @@ class EvaluationFile:
     """What it takes to score a predictor without a run; only ever made from overrides."""
 
     run: RunTable
-    data: TestTable
+    data: EvaluationData
     evaluate: EvaluateTable = field(factory=EvaluateTable)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 
 from jointtask.data import Dataset
@@ -15,12 +17,16 @@ from jointtask.metric import Metric
 from jointtask.predict import Predictor
 from jointtask.progress import Progress
 from jointtask.record import ScoreRecord
+from jointtask.spread import spread
 from jointtask.world import ALONE, World
 
 if TYPE_CHECKING:
     from jointtask.registry import Registry
 
 __all__ = ["Predict", "default_metrics", "evaluate_run", "one_by_one", "score", "through"]
+
+_AT_ONCE = 4
+"""Examples in memory for each process that predicts."""
 
 Predict = Callable[[Dataset, Sequence[int], Sequence[Any]], Sequence[Any]]
 """Predicts some examples of a data set, given by position and at their own sizes."""
@@ -35,13 +41,11 @@ def through(predictor: Predictor) -> Predict:
     return predict
 
 
-def one_by_one(function: Callable[[Any], Any]) -> Predict:
-    """Predict with a function of one example."""
-
-    def predict(dataset: Dataset, index: Sequence[int], examples: Sequence[Any]) -> Sequence[Any]:
-        return [function(example) for example in examples]
-
-    return predict
+@contextmanager
+def one_by_one(function: Callable[[Any], Any], workers: int) -> Iterator[Predict]:
+    """Predict with a function of one example, in several processes where it can be pickled."""
+    with spread(function, workers) as of_many:
+        yield lambda dataset, index, examples: of_many(examples)
 
 
 def score(
@@ -124,7 +128,8 @@ def evaluate_run(
     registry : Registry
         Where components are found.
     overrides : sequence of str
-        ``a.b=VALUE``, as ``--set`` takes them; for a predictor, `data.test` must be among them.
+        ``a.b=VALUE``, as ``--set`` takes them; for a predictor, `data.test` must be among them, and
+        `data.train` where it learns from data.
     progress : Progress
         Where it reports.
 
@@ -140,11 +145,12 @@ def evaluate_run(
     UserError
         If there is no such run or predictor, or nothing to score it on.
     """
-    from jointtask.assemble import find_predictor, make_context, score_metrics, trained
+    from jointtask.assemble import find_predictor, make_context, read_data, score_metrics, trained
     from jointtask.load import load_evaluation, load_trained
     from jointtask.rundir import RunDirectory
 
     directory = RunDirectory(Path(run))
+    contestant: AbstractContextManager[Predict]
     if directory.path.is_dir():
         directory.require()
         runfile = load_trained(directory.config, registry, overrides)
@@ -153,20 +159,22 @@ def evaluate_run(
                 f"{run} has no test data", remedy="name some: --set data.test.name=... and the data set's own keys"
             )
         context = make_context(runfile.run, progress)
-        dataset = registry.find("dataset", runfile.data.test.name).build(runfile.data.test.settings, context)
-        predict = through(trained(directory, runfile, registry, context))
-        metrics = score_metrics(runfile.evaluate.metrics, registry, context)
+        dataset = read_data("test", runfile.data.test, registry, context)
+        contestant = nullcontext(through(trained(directory, runfile, registry, context)))
+        names = runfile.evaluate.metrics
         batch_size = runfile.predict.batch_size
     else:
         component = find_predictor(run, registry)
         asked = load_evaluation(overrides, registry)
         context = make_context(asked.run, progress)
-        dataset = registry.find("dataset", asked.data.test.name).build(asked.data.test.settings, context)
-        predict = one_by_one(component.build(component.settings(), context))
-        names = asked.evaluate.metrics or default_metrics(run, registry)
-        metrics = score_metrics(names, registry, context)
-        batch_size = 1
-    with blaming(registry.plugins):
+        dataset = read_data("test", asked.data.test, registry, context)
+        if asked.data.train is not None:
+            context = attrs.evolve(context, train=read_data("train", asked.data.train, registry, context))
+        contestant = one_by_one(component.build(component.settings(), context), context.workers)
+        names = asked.evaluate.metrics or default_metrics(run, asked.data.test.name, registry)
+        batch_size = _AT_ONCE * context.workers
+    metrics = score_metrics(names, registry, context)
+    with blaming(registry.plugins), contestant as predict:
         record = score(
             predict,
             dataset,
@@ -179,11 +187,13 @@ def evaluate_run(
     return record, metrics
 
 
-def default_metrics(predictor: str, registry: Registry) -> list[str]:
-    """Name the metrics of the plugin that a predictor comes from: those of other pairs cannot score what it predicts.
+def default_metrics(predictor: str, dataset: str, registry: Registry) -> list[str]:
+    """Name the metrics of the plugin that a predictor comes from, or else of the one that the data set comes from.
 
-    All of them, where that plugin has none.
+    Those of other pairs cannot score what is predicted. All of them, where neither plugin has any.
     """
-    source = registry.source("predictor", predictor)
-    own = [name for name, entry in sorted(registry.entries["metric"].items()) if entry.source == source]
-    return own or sorted(registry.entries["metric"])
+    metrics = sorted(registry.entries["metric"].items())
+    for source in (registry.source("predictor", predictor), registry.source("dataset", dataset)):
+        if own := [name for name, entry in metrics if entry.source == source]:
+            return own
+    return [name for name, _ in metrics]

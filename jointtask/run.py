@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import cattrs
 from jointtask.assemble import Assembly, assemble, assemble_optimizers
 from jointtask.config import RunFile
 from jointtask.errors import ConfigError
-from jointtask.evaluate import one_by_one, score, through
+from jointtask.evaluate import Predict, one_by_one, score, through
 from jointtask.examples import Examples
 from jointtask.guard import blaming, tolerated
 from jointtask.identity import require_same_run, versions_of
@@ -169,21 +170,24 @@ def final_scores(work: Assembly, predictor: Predictor) -> list[ScoreRecord]:
     name, data = ("test", work.test) if work.test is not None else ("validation", work.validation)
     if data is None or not work.metrics:
         return []
-    contestants = {OWN: through(predictor)}
-    contestants |= {key: one_by_one(function) for key, function in work.predictors.items()}
-    return [
-        score(
-            predict,
-            data,
-            work.metrics,
-            predictor=key,
-            data=name,
-            batch_size=work.runfile.predict.batch_size,
-            progress=work.context.progress,
-            world=work.world,
-        )
-        for key, predict in contestants.items()
-    ]
+    contestants: dict[str, AbstractContextManager[Predict]] = {OWN: nullcontext(through(predictor))}
+    contestants |= {key: one_by_one(function, work.context.workers) for key, function in work.predictors.items()}
+    records = []
+    for key, contestant in contestants.items():
+        with contestant as predict:
+            records.append(
+                score(
+                    predict,
+                    data,
+                    work.metrics,
+                    predictor=key,
+                    data=name,
+                    batch_size=work.runfile.predict.batch_size,
+                    progress=work.context.progress,
+                    world=work.world,
+                )
+            )
+    return records
 
 
 def describe(directory: RunDirectory, work: Assembly, state: State) -> RunRecord:

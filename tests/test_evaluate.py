@@ -77,11 +77,14 @@ def test_what_is_read_is_not_named(tmp_path: Path, registry: Registry) -> None:
     assert unread_settings(load(tmp_path / "run.toml", [], registry), registry) == []
 
 
-def test_a_predictor_is_scored_by_the_metrics_of_its_own_plugin() -> None:
+def test_a_predictor_is_scored_by_the_metrics_of_its_own_plugin_or_else_of_the_datas() -> None:
     component = Component("here", NoSettings, lambda settings, context: None, "nothing")
-    ours, theirs = (Entry(component, Source(name, name, "1")) for name in ("ours", "theirs"))
-    metrics = {"a": theirs, "b": ours, "c": theirs}
-    registry = Registry(load_plugins(), {"predictor": {"p": ours}, "metric": metrics})
-    assert default_metrics("p", registry) == ["b"]
-    alone = Registry(load_plugins(), {"predictor": {"p": ours}, "metric": {"a": theirs, "c": theirs}})
-    assert default_metrics("p", alone) == ["a", "c"]
+    ours, theirs, others = (Entry(component, Source(name, name, "1")) for name in ("ours", "theirs", "others"))
+    entries = {"predictor": {"p": ours}, "dataset": {"d": theirs, "e": others}}
+    registry = Registry(load_plugins(), {**entries, "metric": {"a": theirs, "b": ours, "c": theirs}})
+    assert default_metrics("p", "d", registry) == ["b"]
+    alone = Registry(load_plugins(), {**entries, "metric": {"a": theirs, "c": theirs}})
+    assert default_metrics("p", "e", alone) == ["a", "c"]
+    assert default_metrics("p", "d", Registry(load_plugins(), {**entries, "metric": {"a": theirs, "x": others}})) == [
+        "a"
+    ]
