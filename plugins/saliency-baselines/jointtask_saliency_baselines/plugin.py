@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from jointtask import hookimpl
-from jointtask.component import Component
+from jointtask.component import Component, Context, NoSettings
 
-_PREDICTORS: tuple[Component, ...] = ()
+_MAPS = {
+    "hc": "histogram contrast (Cheng et al., CVPR 2011)",
+    "rc": "region contrast (Cheng et al., CVPR 2011)",
+    "gc": "soft image abstraction (Cheng et al., ICCV 2013)",
+    "hs": "hierarchical saliency (Yan et al., CVPR 2013)",
+}
+_CUTS = {
+    "saliencycut": ("max-flow", "cut by SaliencyCut as published"),
+    "grabcut": ("grabcut", "cut by SaliencyCut around OpenCV's grabCut"),
+}
 
 
 @hookimpl
 def jointtask_predictors() -> Sequence[Component]:
     """Give the rivals: saliency maps, their cuts, mask transfer and segment proposals."""
-    return _PREDICTORS
+    maps = [Component(name, NoSettings, _rival(name, None), f"the map of {text}") for name, text in _MAPS.items()]
+    cuts = [
+        Component(f"{name}-{key}", NoSettings, _rival(name, cut), f"{text}, {how}")
+        for name, text in _MAPS.items()
+        for key, (cut, how) in _CUTS.items()
+    ]
+    return [*maps, *cuts]
+
+
+def _rival(method: str, cut: Any) -> Callable[[NoSettings, Context], Any]:
+    def build(settings: NoSettings, context: Context) -> Any:
+        from jointtask_saliency_baselines.rivals import rival
+
+        return rival(method, cut, context.cache)
+
+    return build
