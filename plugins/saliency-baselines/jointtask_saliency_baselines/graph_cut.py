@@ -29,8 +29,9 @@ def cut_graph(source: Floats, sink: Floats, edges: NDArray[np.integer[Any]], wei
     The cut costs `sink` of every node on the source side, `source` of every other node, and the weight of every edge
     between the two. Only the difference of a node's two capacities matters, so they may be negative.
 
-    The solver's capacities are integers: they are rounded to thousandths (more coarsely where one exceeds 2^30 of
-    them, about a million), so the cost exceeds the minimum by a thousandth for each node and edge at most.
+    The solver's capacities are integers: they are rounded to thousandths (more coarsely where the weights of a node's
+    edges exceed 2^30 of them, about a million), so the cost of the cut exceeds the minimum by a thousandth for each
+    node and edge at most.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ def cut_graph(source: Floats, sink: Floats, edges: NDArray[np.integer[Any]], wei
     """
     count = len(source)
     excess = np.asarray(source, np.float64) - sink
+    enough = 2 * np.bincount(edges.ravel(), np.repeat(weights, 2), count) + 1  # to be on one side, come what may
+    excess = np.clip(excess, -enough, enough)
     rich, poor = np.flatnonzero(excess > 0), np.flatnonzero(excess < 0)
     start = np.concatenate([edges[:, 0], np.full(len(rich), count), poor])
     end = np.concatenate([edges[:, 1], rich, np.full(len(poor), count + 1)])
@@ -55,7 +58,7 @@ def cut_graph(source: Floats, sink: Floats, edges: NDArray[np.integer[Any]], wei
     back = np.concatenate([weights, np.zeros(len(rich) + len(poor))])
     ends = np.concatenate([start, end]), np.concatenate([end, start])
     capacity = coo_array((np.concatenate([forth, back]), ends), shape=(count + 2, count + 2)).tocsr()
-    scale = min(_SCALE, _LARGEST / capacity.data.max(initial=1.0))
+    scale = min(_SCALE, _LARGEST / capacity.data.max(initial=1))
     capacity.data = np.rint(capacity.data * scale).astype(np.int32)
     residual = capacity - maximum_flow(capacity, count, count + 1).flow
     reached = breadth_first_order(residual, count, return_predecessors=False)
