@@ -1,0 +1,80 @@
+"""GC: saliency of the soft components of an image's colours (Cheng et al., ICCV 2013)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from scipy.special import expit, softmax
+
+from jointtask_saliency_baselines.maps import Floats, Image, Map, min_max, pixel_centres, saliency_map
+from jointtask_saliency_baselines.mixture import Mixture, fit, refit
+from jointtask_saliency_baselines.palette import Palette, quantise, to_lab
+
+__all__ = ["soft_abstraction"]
+
+_COMPONENTS = 15
+"""Of the colour mixture, at most."""
+
+
+@saliency_map
+def soft_abstraction(image: Image) -> Map:
+    """Return the global cues map (GC) of an image: unique colours, or compact and central ones.
+
+    The colours of the image are a mixture of up to 15 Gaussians. Their components get two saliencies: by global
+    uniqueness (GU), and, after those that mingle in the image are joined, by colour spatial distribution (CSD). The
+    map of the two that is more compact is returned (Cheng et al., ICCV 2013).
+
+    Parameters
+    ----------
+    image : ndarray, (H, W, 3), uint8 RGB
+
+    Returns
+    -------
+    ndarray, (H, W), float32 in [0, 1]
+        0 everywhere if the colours vary so little that one Gaussian describes them.
+    """
+    palette = quantise(image)
+    mixture = colour_mixture(palette)
+    belongs = softmax(mixture.log_densities(palette.rgb) + np.log(mixture.weights), axis=1)
+    layers: Map = cv2.blur(belongs.astype(np.float32)[palette.labels], (3, 3))  # type: ignore[assignment]
+    layers = layers.reshape(*palette.labels.shape, -1)
+    members = exemplars(similarity(layers, mixture.weights))
+    spread, centrality = moments(layers, members)
+    maps = [
+        component_map(palette, belongs, mixture.weights, values)
+        for values in (distribution(spread, centrality), uniqueness(mixture, centrality))
+    ]
+    return min(maps, key=spatial_variance)
+
+
+def colour_mixture(palette: Palette) -> Mixture:
+    """Return a mixture of the palette's colours: split, then refined once by the likeliest component of each."""
+    mixture = fit(palette.rgb, palette.counts, _COMPONENTS)
+    likeliest = mixture.log_densities(palette.rgb).argmax(axis=1)
+    return refit(palette.rgb, palette.counts, likeliest, len(mixture.weights))
+
+
+def uniqueness(mixture: Mixture, centrality: Floats) -> NDArray[np.float64]:
+    """Return the global uniqueness of each component (ICCV 2013, equation 3), stretched to [0, 1].
+
+    ``exp(-9 d_i^2) sum_j w_j D_ij / max_j D_ij``, D the CIELAB distances between the means of the components.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Of RGB colours in [0, 1], K components.
+    centrality : ndarray, (K,), float
+        d, the mean distance of the component's pixels to the centre of the image, in image sides.
+
+    Returns
+    -------
+    ndarray, (K,), float64 in [0, 1]
+    """
+    lab = to_lab(mixture.means)
+    distances = cdist(lab, lab)
+    farthest = distances.max(axis=1)
+    contrast = distances @ mixture.weights / np.where(farthest > 0, farthest, 1)
+    return min_max(contrast * np.exp(-9 * centrality**2))

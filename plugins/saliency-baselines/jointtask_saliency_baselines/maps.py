@@ -1,0 +1,90 @@
+"""What the saliency maps share: the check and the largest size of an image, the range of a map, means over labels."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Floats", "Image", "Labels", "Map", "label_means", "min_max", "pixel_centres", "saliency_map", "soften"]
+
+MOST_PIXELS = 512 * 512
+"""Of an image that is looked at as it is; those of the usual data sets are smaller."""
+
+Floats = NDArray[np.floating[Any]]
+Image = NDArray[np.uint8]
+Labels = NDArray[np.int32]
+Map = NDArray[np.float32]
+
+
+def saliency_map(function: Callable[[Image], Map]) -> Callable[[Image], Map]:
+    """Check the image of a saliency map, and shrink it if it is large.
+
+    The sizes in these methods (regions of 200 pixels, boxes of 33) are meant for images of about 400 x 300. An image
+    of more than 512 x 512 pixels is shrunk to as many, its sides in proportion, and its map is enlarged.
+
+    Parameters
+    ----------
+    function : callable
+        From an image (H, W, 3), uint8 RGB, of at most 512 x 512 pixels, to its map (H, W), float32 in [0, 1].
+
+    Returns
+    -------
+    callable
+        The same for an image of any size. It raises ValueError for what is not an (H, W, 3) uint8 array, or empty.
+    """
+
+    @functools.wraps(function)
+    def checked(image: Image) -> Map:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"a saliency map is made of an (H, W, 3) uint8 image, not of {image.shape} {image.dtype}")
+        height, width = image.shape[:2]
+        if height * width <= MOST_PIXELS:
+            return function(image)
+        share = (MOST_PIXELS / (height * width)) ** 0.5
+        size = min(max(1, int(width * share)), MOST_PIXELS), min(max(1, int(height * share)), MOST_PIXELS)
+        small: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        enlarged: Map = cv2.resize(function(small), (width, height))  # type: ignore[assignment]
+        return enlarged
+
+    return checked
+
+
+def min_max(values: Floats) -> NDArray[np.float64]:
+    """Stretch values to [0, 1]; values that are all the same become 0."""
+    low, high = float(values.min()), float(values.max())
+    return (values.astype(np.float64) - low) / ((high - low) or 1.0)
+
+
+def pixel_centres(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far the centre of each pixel is right of, (1, W), and below, (H, 1), the image's; in pixels."""
+    return np.arange(width)[None] + (1 - width) / 2, np.arange(height)[:, None] + (1 - height) / 2
+
+
+def label_means(labels: Labels, values: Floats, count: int) -> NDArray[np.float64]:
+    """Return the mean of the values of the pixels that carry each label.
+
+    Parameters
+    ----------
+    labels : ndarray, (H, W), int
+        0 to `count` - 1, each carried by a pixel at least.
+    values : ndarray, (H, W) or what broadcasts to it, float
+    count : int
+
+    Returns
+    -------
+    ndarray, (count,), float64
+    """
+    flat = labels.ravel()
+    total = np.bincount(flat, np.broadcast_to(values, labels.shape).ravel(), count)
+    return total / np.bincount(flat, minlength=count)
+
+
+def soften(values: Floats) -> Map:
+    """Blur a map (H, W) with a Gaussian of 3 x 3 pixels and sigma 0.8; its range does not grow."""
+    blurred: Map = cv2.GaussianBlur(values.astype(np.float32), (3, 3), 0)  # type: ignore[assignment]
+    return blurred.clip(0, 1)
