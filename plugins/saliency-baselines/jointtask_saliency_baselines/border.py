@@ -55,7 +55,8 @@ def border_likelihood(regions: Labels, count: int) -> NDArray[np.float64]:
         deviation = np.abs(centres - label_means(regions, centres, count)[regions])
         spread.append(label_means(regions, deviation, count) + np.finfo(np.float64).eps)
     in_columns, in_rows = (
-        np.bincount(regions.ravel(), np.broadcast_to(strips, regions.shape).ravel(), count) for strips in (columns, rows)
+        np.bincount(regions.ravel(), np.broadcast_to(strips, regions.shape).ravel(), count)
+        for strips in (columns, rows)
     )
     likelihood: NDArray[np.float64] = in_columns / (4 * _strip(height) * spread[1])
     likelihood += in_rows / (4 * _strip(width) * spread[0])
