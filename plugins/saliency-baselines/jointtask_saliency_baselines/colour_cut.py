@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
 from jointtask_saliency_baselines.graph_cut import contrast_weights, cut_grid
+from jointtask_saliency_baselines.maps import Floats
 from jointtask_saliency_baselines.mixture import fit, refit
 
 __all__ = ["BACKGROUND", "FOREGROUND", "UNKNOWN", "ColourCut", "grab_cut"]
@@ -19,14 +18,13 @@ BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 
 _COMPONENTS = 5
 _GAMMA = 50.0
-_ITERATIONS = 8
+_ITERATIONS, _OPENCV_ITERATIONS = 8, 5
 _SETTLED = 50
 """Changed pixels at which the iterations end."""
 
 _LEAST_WEIGHT = 50
 """Pixels that a colour model must rest on."""
 
-Floats = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 
@@ -100,12 +98,19 @@ class ColourCut:
 
 
 def grab_cut(image: NDArray[np.uint8], trimap: NDArray[np.uint8], belief: Floats) -> Mask:
-    """Cut by `cv2.grabCut`, five iterations, what is unknown taken for object at first; see `ColourCut.__call__`."""
+    """Cut by `cv2.grabCut`, what is unknown taken for object at first: five iterations, or until few pixels change."""
     if trimap.all() or not trimap.any():
         return trimap > BACKGROUND  # its colour models need pixels of both kinds
     state = np.full(trimap.shape, cv2.GC_PR_FGD, np.uint8)
     state[trimap == BACKGROUND] = cv2.GC_BGD
     state[trimap == FOREGROUND] = cv2.GC_FGD
+    background, foreground = np.zeros((2, 1, 65))
+    mode = cv2.GC_INIT_WITH_MASK
     cv2.setRNGSeed(0)
-    cv2.grabCut(image, state, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    for _ in range(_OPENCV_ITERATIONS):
+        before = state.copy()
+        cv2.grabCut(image, state, (0, 0, 0, 0), background, foreground, 1, mode)
+        mode = cv2.GC_EVAL
+        if np.count_nonzero(state != before) <= _SETTLED:
+            break
     return np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD))

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
+from jointtask_saliency_baselines.maps import Floats
+
 __all__ = ["STEPS", "contrast_weights", "cut_graph", "cut_grid"]
 
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -19,8 +21,6 @@ _SCALE = 1000.0
 
 _LARGEST = 2.0**30
 """Of the scaled capacities: the solver adds two of them in 32 bits."""
-
-Floats = NDArray[np.floating[Any]]
 
 
 def cut_graph(source: Floats, sink: Floats, edges: NDArray[np.integer[Any]], weights: Floats) -> NDArray[np.bool_]:

@@ -8,6 +8,8 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from jointtask_saliency_baselines.maps import Floats
+
 __all__ = ["Mixture", "fit", "refit"]
 
 _LEAST_VARIANCE = 0.01
@@ -15,8 +17,6 @@ _LEAST_VARIANCE = 0.01
 
 _RIDGE = 1e-7 / 9
 """Added to the diagonal of every covariance, so that a cluster of one colour has a density."""
-
-Floats = NDArray[np.floating[Any]]
 
 
 @frozen(eq=False)

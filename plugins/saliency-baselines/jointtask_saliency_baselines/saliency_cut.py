@@ -15,6 +15,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from jointtask_saliency_baselines.colour_cut import BACKGROUND, FOREGROUND, UNKNOWN, ColourCut, grab_cut
+from jointtask_saliency_baselines.maps import MOST_PIXELS, Floats, Image, Map, min_max
 
 __all__ = ["Cut", "largest_component", "saliency_cut", "update_trimap"]
 
@@ -47,45 +48,48 @@ _LEAST_CORE = 50
 
 Mask = NDArray[np.bool_]
 Trimap = NDArray[np.uint8]
-Floats = NDArray[np.floating[Any]]
 _Cutter = Callable[[Trimap, Floats], Mask]
 
 
-def saliency_cut(image: NDArray[np.uint8], saliency: Floats, cut: Cut = "max-flow") -> Mask:
+def saliency_cut(image: Image, saliency: Floats, cut: Cut = "max-flow") -> Mask:
     """Cut the most salient object out of an image.
 
-    The colour models have full covariances, so the order of the colour channels makes no difference.
+    The colour models have full covariances, so the order of the colour channels makes no difference. An image of more
+    than 512 x 512 pixels is shrunk to as many, like those that saliency maps are made of, and its mask is enlarged.
 
     Parameters
     ----------
     image : ndarray, (H, W, 3), uint8
         RGB.
     saliency : ndarray, (H, W), float
-        Of any range: it is blurred and stretched to [0, 1].
+        Finite, of any range: it is blurred and stretched to [0, 1].
     cut : {"max-flow", "grabcut"}
         The published algorithm, or a faster one that has `cv2.grabCut` in place of its colour models and cuts. The
-        second seeds OpenCV's random numbers of the calling thread, so that a result depends on its input alone.
+        second seeds OpenCV's random numbers of the calling thread, so that a mask depends on nothing but the input.
 
     Returns
     -------
     ndarray, (H, W), bool
-        One 4-connected object. Empty if there is none: the map is too faint, or all four tries failed.
+        One 4-connected object, or nothing at all where the map has no object or all four tries failed.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in size, or are empty.
     """
-    mask = np.zeros(saliency.shape, np.bool_)
-    scene = _Scene.of(image, saliency)
-    if scene is None:
-        return mask
-    cutter: _Cutter = ColourCut.of(scene.image) if cut == "max-flow" else partial(grab_cut, scene.image)
-    for high in _HIGH:
-        found = _cut_scene(scene, high, cutter)
-        if found is not None:
-            mask[scene.box] = found
-            break
-    return mask
+    if image.shape != (*saliency.shape, 3) or not image.size:
+        raise ValueError(f"an image of shape {image.shape} cannot be cut by a map of shape {saliency.shape}")
+    height, width = saliency.shape
+    share = min(1.0, (MOST_PIXELS / saliency.size) ** 0.5)
+    size = max(1, int(width * share)), max(1, int(height * share))
+    shrunk: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    level: Map = cv2.resize(saliency.astype(np.float32), size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    mask = _cut_object(shrunk, level, cut)
+    return cv2.resize(mask.astype(np.float32), (width, height)) > 0.5
 
 
 def update_trimap(mask: Mask) -> Trimap:
-    """Return what is certain of a mask (H, W): 255 for object, 0 for background, 128 near the border, (H, W)."""
+    """Return what is certain of a mask (H, W): 255 for object, 0 for background, 128 within 5 pixels of the border."""
     binary, kernel = mask.astype(np.uint8), np.ones((3, 3), np.uint8)
     core = cv2.erode(binary, kernel, iterations=_BAND)
     if np.count_nonzero(core) < _LEAST_CORE:
@@ -104,25 +108,39 @@ def largest_component(values: NDArray[np.integer[Any]]) -> tuple[Mask, int]:
     return (label == best) & (values > 0), int(total[best])
 
 
+def _cut_object(image: Image, saliency: Map, cut: Cut) -> Mask:
+    mask = np.zeros(saliency.shape, np.bool_)
+    scene = _Scene.of(image, saliency)
+    if scene is None:
+        return mask
+    cutter: _Cutter = ColourCut.of(scene.image) if cut == "max-flow" else partial(grab_cut, scene.image)
+    for high in _HIGH:
+        found = _cut_scene(scene, high, cutter)
+        if found is not None:
+            mask[scene.box] = found
+            break
+    return mask
+
+
 @frozen(eq=False)
 class _Scene:
     """The part of an image around the seed."""
 
     box: tuple[slice, slice]
-    image: NDArray[np.uint8]
+    image: Image
     saliency: Floats
     seed: Mask
     frame: Mask
 
     @classmethod
-    def of(cls, image: NDArray[np.uint8], saliency: Floats) -> _Scene | None:
+    def of(cls, image: Image, saliency: Map) -> _Scene | None:
         """Find the seed; none if too little of the map is salient."""
         height, width = saliency.shape
         frame = np.ones(saliency.shape, np.bool_)
         rows, columns = round(_FRAME_SHARE * height), round(_FRAME_SHARE * width)
         frame[rows : height - rows, columns : width - columns] = False
-        smooth = cv2.blur(saliency.astype(np.float32), (9, 9))
-        smooth = (smooth - smooth.min()) / (np.ptp(smooth) or 1.0)
+        blurred: Map = cv2.blur(min_max(saliency), (9, 9))  # type: ignore[assignment]  # a flat map stays 0, exactly
+        smooth = min_max(blurred)
         smooth[frame | (smooth <= _LOW)] = 0
         level = np.rint(255 * smooth).astype(np.int64)
         level[level <= _SEED_LEVEL] = 0

@@ -45,7 +45,7 @@ def test_the_more_salient_of_two_discs_is_kept(cut: Cut) -> None:
 
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("shape", [(60, 80), (5, 5), (1, 1)])
-@pytest.mark.parametrize("level", [0.0, 1.0])
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
 def test_a_flat_map_gives_no_object(cut: Cut, shape: tuple[int, int], level: float) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     assert not saliency_cut(image, np.full(shape, level), cut).any()
@@ -63,10 +63,23 @@ def test_an_image_of_one_colour_gives_some_mask(cut: Cut, shape: tuple[int, int]
 @pytest.mark.parametrize("cut", CUTS)
 def test_random_pictures_and_maps_are_survived(cut: Cut) -> None:
     random = np.random.default_rng(1)
-    for _ in range(10):
+    for _ in range(5):
         height, width = random.integers(5, 40, 2)
         image = random.integers(0, 256, (height, width, 3), np.uint8)
         saliency_cut(image, random.random((height, width)) ** random.integers(1, 9), cut)
+
+
+def test_a_large_image_is_cut_like_a_small_one() -> None:
+    mask = disc(120, 160, 55, 85, 30)
+    small = photograph(mask), cv2.GaussianBlur(mask.astype(np.float64), (0, 0), 8), mask
+    image, saliency, large = (cv2.resize(part.astype(np.float32), (800, 600)) for part in small)
+    found = saliency_cut(image.astype(np.uint8), saliency, "grabcut")
+    assert (found & (large > 0.5)).sum() / (found | (large > 0.5)).sum() > 0.95
+
+
+def test_a_map_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(4, 5, 3\) cannot be cut by a map of shape \(5, 4\)"):
+        saliency_cut(np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4)))
 
 
 def test_a_speck_is_no_object() -> None:
