@@ -9,24 +9,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 from attrs import frozen
+from jointtask_object_extraction.photograph import Extraction, Photograph
 from numpy.typing import NDArray
 
 from jointtask.errors import RunError
 from jointtask.files import write_atomic
-from jointtask_object_extraction.photograph import Extraction, Photograph
 from jointtask_saliency_baselines.abstraction import soft_abstraction
 from jointtask_saliency_baselines.contrast import histogram_contrast, region_contrast
 from jointtask_saliency_baselines.hierarchy import hierarchical_saliency
+from jointtask_saliency_baselines.maps import Image, Map
 from jointtask_saliency_baselines.saliency_cut import Cut, saliency_cut
 
-__all__ = ["METHODS", "SIDE", "Rival", "rival"]
+__all__ = ["METHODS", "Rival", "rival"]
 
 Grey = NDArray[np.uint8]
 
-SIDE = 400
-"""Longest side, in pixels, at which maps and cuts are made; their constants were chosen for images of 400 x 300."""
-
-METHODS: dict[str, Callable[[Grey], NDArray[np.float32]]] = {
+METHODS: dict[str, Callable[[Image], Map]] = {
     "hc": histogram_contrast,
     "rc": region_contrast,
     "gc": soft_abstraction,
@@ -57,21 +55,17 @@ class Rival:
 
     def __call__(self, photograph: Photograph) -> Extraction:
         """Return the map in steps of 1/255, as programs that write images do, or the mask."""
-        height, width = photograph.image.shape[:2]
-        shrink = min(1.0, SIDE / max(height, width))
-        size = max(1, round(width * shrink)), max(1, round(height * shrink))
-        image = np.asarray(cv2.resize(photograph.image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        made = self._mask(image) if self.cut else self._map(image)
-        return Extraction(cv2.resize(made.astype(np.float32) / 255, (width, height)), None)
+        made = self._mask(photograph.image) if self.cut else self._map(photograph.image)
+        return Extraction(np.asarray(made / 255, dtype=np.float32), None)
 
-    def _map(self, image: Grey) -> Grey:
+    def _map(self, image: Image) -> Grey:
         return _kept(
             self.folder / f"{self.method}-{_VERSION}",
             image,
             lambda: np.rint(METHODS[self.method](image) * 255).astype(np.uint8),
         )
 
-    def _mask(self, image: Grey) -> Grey:
+    def _mask(self, image: Image) -> Grey:
         assert self.cut is not None
         cut = self.cut
         return _kept(
@@ -81,7 +75,7 @@ class Rival:
         )
 
 
-def _kept(folder: Path, image: Grey, make: Callable[[], Grey]) -> Grey:
+def _kept(folder: Path, image: Image, make: Callable[[], Grey]) -> Grey:
     """Read what is kept for an image, or make and keep it; what cannot be read is made anew."""
     digest = blake2b(image.tobytes() + repr(image.shape).encode(), digest_size=20).hexdigest()
     path = folder / f"{digest}.png"

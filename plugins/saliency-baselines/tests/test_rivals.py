@@ -5,15 +5,15 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from jointtask_object_extraction.photograph import Photograph
+from jointtask_saliency_baselines.maps import Image, Map
+from jointtask_saliency_baselines.rivals import METHODS, rival
+from jointtask_saliency_baselines.saliency_cut import Cut
 
 from jointtask.errors import RunError
 from jointtask.registry import load_registry
-from jointtask_object_extraction.photograph import Photograph
-from jointtask_saliency_baselines import rivals
-from jointtask_saliency_baselines.rivals import METHODS, rival
 
 
 def disc(height: int = 90, width: int = 120) -> Photograph:
@@ -27,7 +27,7 @@ def disc(height: int = 90, width: int = 120) -> Photograph:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("cut", [None, "max-flow", "grabcut"])
-def test_every_rival_finds_a_disc(method: str, cut: rivals.Cut | None, tmp_path: Path) -> None:
+def test_every_rival_finds_a_disc(method: str, cut: Cut | None, tmp_path: Path) -> None:
     photograph = disc()
     assert photograph.mask is not None
     extraction = rival(method, cut, tmp_path)(photograph)
@@ -40,12 +40,10 @@ def test_every_rival_finds_a_disc(method: str, cut: rivals.Cut | None, tmp_path:
         assert (mask & photograph.mask).sum() / (mask | photograph.mask).sum() > 0.9
 
 
-def test_what_was_made_is_kept_and_what_is_damaged_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_made_is_kept_and_what_is_damaged_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def counted(image: rivals.Grey) -> np.ndarray:
+    def counted(image: Image) -> Map:
         calls.append(image.shape)
         return np.linspace(0, 1, image[..., 0].size, dtype=np.float32).reshape(image.shape[:2])
 
@@ -59,15 +57,6 @@ def test_what_was_made_is_kept_and_what_is_damaged_made_anew(
     np.testing.assert_array_equal(predict(disc()).probability, first.probability)
     assert len(calls) == 2
     np.testing.assert_allclose(first.probability * 255, np.rint(first.probability * 255), atol=1e-4)
-
-
-def test_a_large_photograph_is_worked_on_small_and_answered_at_its_own_size(tmp_path: Path) -> None:
-    small = disc()
-    image = cv2.resize(small.image, (1000, 750), interpolation=cv2.INTER_LINEAR)
-    extraction = rival("hc", None, tmp_path)(Photograph("large", np.asarray(image, dtype=np.uint8), None))
-    assert extraction.probability.shape == (750, 1000)
-    [path] = tmp_path.rglob("*.png")
-    assert cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).shape == (300, 400)
 
 
 def test_it_can_be_sent_to_another_process(tmp_path: Path) -> None:
