@@ -13,7 +13,7 @@ from jointtask.files import write_atomic
 from jointtask.progress import open_progress
 from jointtask_object_extraction.matching import match, require_folders
 from jointtask_object_extraction.score_figure import FIGURES, draw
-from jointtask_object_extraction.score_record import choose, summarise
+from jointtask_object_extraction.score_summary import choose, summarise
 from jointtask_object_extraction.score_tables import as_csv, as_json, lines, problems
 from jointtask_object_extraction.scoring import Scorer, score_images
 
@@ -71,7 +71,7 @@ def score(
             typer.echo(line, err=True)
     if csv is not None:
         write_atomic(csv, as_csv(table))
-    if figure is not None:
+    if figure is not None and any(folder.images for folder in table.folders):
         write_atomic(figure, draw(table, figure.suffix.lower()))
     if found:
         raise typer.Exit(1)
