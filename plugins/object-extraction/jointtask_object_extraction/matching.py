@@ -50,25 +50,18 @@ class Predictions:
     notes: Sequence[str]
 
 
-def require_folders(folders: Sequence[Path]) -> None:
-    """See that all but the last can be scored against the last.
+def require_folders(predictions: Sequence[Path], truth: Path) -> None:
+    """See that folders can be scored against a folder of masks.
 
     Raises
     ------
     ConfigError
-        If there are fewer than two, one is no folder, or two are the same.
+        If one is no folder, or two are the same.
     """
-    if len(folders) < 2:
-        raise ConfigError(
-            f"one folder alone cannot be scored: {folders[0]}",
-            cause="the last folder holds the ground truth, and those before it the predictions",
-            remedy="name both: jointtask score PRED GT",
-        )
-    for folder in folders:
+    for folder in [*predictions, truth]:
         if not folder.is_dir():
             what = "is a file, not a folder" if folder.exists() else "no such folder"
-            raise ConfigError(f"{folder}: {what}", remedy="name folders of masks: jointtask score PRED... GT")
-    *predictions, truth = folders
+            raise ConfigError(f"{folder}: {what}", remedy="name folders of images: jointtask score PRED... GT")
     for position, folder in enumerate(predictions):
         if folder.samefile(truth):
             raise ConfigError(

@@ -21,14 +21,10 @@ __all__ = ["score"]
 
 
 def score(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="PRED... GT",
-            help="Folders of predictions, and at the end the folder of ground-truth masks.",
-            show_default=False,
-        ),
+    predictions: Annotated[
+        list[Path], typer.Argument(metavar="PRED", help="Folders of masks or maps.", show_default=False)
     ],
+    truth: Annotated[Path, typer.Argument(metavar="GT", help="Folder of ground-truth masks.", show_default=False)],
     metrics: Annotated[
         str, typer.Option("--metrics", help="Scores (J) or metrics (f-measure), separated by commas; all if empty.")
     ] = "",
@@ -51,29 +47,28 @@ def score(
     Files belong together by name. Several folders of predictions are held against each other, and against the first
     with paired intervals. The exit code is 1 if a file cannot be read or a mask has no prediction.
     """
-    require_folders(folders)
+    require_folders(predictions, truth)
     scores = choose(metrics)
     for path in (csv, figure):
         _require_writable(path)
     if figure is not None and figure.suffix.lower() not in FIGURES:
         raise ConfigError(f"--figure {figure}: no known kind of figure", remedy=f"end it in {', '.join(FIGURES)}")
-    *given, truth = folders
-    masks, predictions, notes = match(given, truth)
-    if not metrics and not any(found.boxes for found in predictions):
+    masks, found, notes = match(predictions, truth)
+    if not metrics and not any(folder.boxes for folder in found):
         scores = {name: metric for name, metric in scores.items() if metric != "box-iou"}
-    scorer = Scorer(masks, predictions, list(dict.fromkeys(scores.values())), figure is not None, max_pixels)
-    table = summarise(score_images(scorer, workers, open_progress()), predictions, scores, truth, notes)
-    found = problems(table, partial=partial)
-    for line in [as_json(table)] if json else [*lines(table), *found]:
+    scorer = Scorer(masks, found, list(dict.fromkeys(scores.values())), figure is not None, max_pixels)
+    table = summarise(score_images(scorer, workers, open_progress()), found, scores, truth, notes)
+    faults = problems(table, partial=partial)
+    for line in [as_json(table)] if json else [*lines(table), *faults]:
         typer.echo(line)
     if json:
-        for line in found:
+        for line in faults:
             typer.echo(line, err=True)
     if csv is not None:
         write_atomic(csv, as_csv(table))
     if figure is not None and any(folder.images for folder in table.folders):
         write_atomic(figure, draw(table, figure.suffix.lower()))
-    if found:
+    if faults:
         raise typer.Exit(1)
 
 

@@ -20,6 +20,7 @@ from jointtask_object_extraction.score_record import MAXIMA, FolderScores, Score
 
 __all__ = ["as_csv", "as_json", "lines", "problems"]
 
+_SHOWN = 5
 _BY_IMAGE = frozenset({"ids", "per_image", "oddities", "curves"})
 
 
@@ -50,9 +51,9 @@ def notes(table: ScoreTable) -> list[str]:
 
 def problems(table: ScoreTable, *, partial: bool) -> list[str]:
     """Say what keeps the scores from being those of the whole folder of masks."""
-    said = [f"unreadable: {fault}" for fault in table.unreadable]
+    said = _unreadable(table.truth, table.unreadable)
     for folder in table.folders:
-        said += [f"unreadable: {fault}" for fault in folder.unreadable]
+        said += _unreadable(folder.name, folder.unreadable)
         if folder.missing and not partial:
             said.append(
                 f"{folder.name}: no prediction for {len(folder.missing):,} of {len(table.ids):,} masks: "
@@ -81,11 +82,18 @@ def as_csv(table: ScoreTable) -> str:
     return file.getvalue()
 
 
+def _unreadable(name: str, faults: Sequence[str]) -> list[str]:
+    more = [f"{name}: {len(faults) - _SHOWN:,} more cannot be read; --json lists all"] * (len(faults) > _SHOWN)
+    return [*(f"{name}: cannot be used: {fault}" for fault in faults[:_SHOWN]), *more]
+
+
 def _cells(
     table: ScoreTable, folders: Sequence[FolderScores], write: Callable[[Value, bool], str]
 ) -> Iterator[list[str]]:
     for name, known in table.definitions.items():
-        yield [label(name, known), *(write(folder.scores[name], bool(known["percent"])) for folder in folders)]
+        cells = [write(folder.scores[name], bool(known["percent"])) for folder in folders]
+        if any(cells):
+            yield [label(name, known), *cells]
 
 
 def _value(value: Value, percent: bool) -> str:
@@ -95,7 +103,7 @@ def _value(value: Value, percent: bool) -> str:
 
 def _difference(value: Value, percent: bool) -> str:
     if value.difference is None:
-        return text.MISSING
+        return ""
     within = "" if value.difference_interval is None else f" ({bounds(value.difference_interval, percent, sign=True)})"
     return f"{signed(value.difference, percent)}{within} {value.verdict}".rstrip()
 

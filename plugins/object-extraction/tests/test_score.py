@@ -264,9 +264,9 @@ def test_files_that_cannot_be_read_are_listed_and_the_others_scored(truth: Path,
     (truth / "im4.png").write_bytes((truth / "im4.png").read_bytes()[:60])
     result = call(maps, truth)
     assert result.exit_code == 1
-    assert f"unreadable: {maps / 'im1.png'}: not an image" in result.stdout
-    assert f"unreadable: {maps / 'im2.png'}: a photograph, not a mask" in result.stdout
-    assert f"unreadable: {truth / 'im4.png'}: cannot be read" in result.stdout
+    assert f"cannot be used: {maps / 'im1.png'}: not an image" in result.stdout
+    assert f"cannot be used: {maps / 'im2.png'}: a photograph, not a mask" in result.stdout
+    assert f"cannot be used: {truth / 'im4.png'}: cannot be read" in result.stdout
     assert scored(maps, truth, code=1)["folders"][0]["images"] == 3
 
 
@@ -323,7 +323,7 @@ def test_boxes_beside_the_maps_are_scored_as_extract_writes_them(truth: Path, tm
     (out / "im3-box.json").write_text('{"size": [30, 20]}')
     result = call(out, truth)
     assert result.exit_code == 1
-    assert f"unreadable: {out / 'im3-box.json'}: no box" in result.stdout
+    assert f"cannot be used: {out / 'im3-box.json'}: no box" in result.stdout
     assert "images scored" in result.stdout
 
 
@@ -364,7 +364,6 @@ def test_mistakes_are_refused_with_a_way_out(truth: Path, maps: Path, tmp_path: 
     save(tmp_path / "strange/a.png", soft(0))
     for n in range(4):
         save(tmp_path / f"strange/{'abcd'[n]}.png", soft(0))
-    assert "one folder alone cannot be scored" in str(refused(maps))
     assert "no such folder" in str(refused(tmp_path / "absent", truth))
     assert "is a file, not a folder" in str(refused(tmp_path / "file", truth))
     assert f"no image in {tmp_path / 'empty'}" in str(refused(tmp_path / "empty", truth))
@@ -376,6 +375,12 @@ def test_mistakes_are_refused_with_a_way_out(truth: Path, maps: Path, tmp_path: 
     assert "there is no folder" in str(refused(maps, truth, "--csv", tmp_path / "absent/a.csv"))
     assert "it is a folder" in str(refused(maps, truth, "--csv", tmp_path))
     assert "no known kind of figure" in str(refused(maps, truth, "--figure", tmp_path / "a.jpg"))
+
+
+def test_one_folder_alone_is_a_wrong_command(truth: Path) -> None:
+    result = call(truth)
+    assert result.exit_code == 2
+    assert "PRED" in result.stderr
 
 
 def test_a_csv_that_cannot_be_written_leaves_nothing_behind_and_the_scores_on_the_screen(
