@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jointtask.errors import ConfigError
+from jointtask.errors import ConfigError, RunError
 from jointtask.files import write_atomic
 from jointtask.progress import open_progress
 from jointtask_object_extraction.matching import match, require_folders
@@ -65,9 +65,9 @@ def score(
         for line in faults:
             typer.echo(line, err=True)
     if csv is not None:
-        write_atomic(csv, as_csv(table))
+        _write(csv, as_csv(table))
     if figure is not None and any(folder.images for folder in table.folders):
-        write_atomic(figure, draw(table, figure.suffix.lower()))
+        _write(figure, draw(table, figure.suffix.lower()))
     if faults:
         raise typer.Exit(1)
 
@@ -85,3 +85,14 @@ def _require_writable(path: Path | None) -> None:
         reason = f"the folder {path.parent} is protected"
     if reason:
         raise ConfigError(f"{path} cannot be written", cause=reason, remedy="name a file in a folder that exists")
+
+
+def _write(path: Path, content: bytes | str) -> None:
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written, the scores above are whole",
+            cause=error.strerror or str(error),
+            remedy="make room, or name another file",
+        ) from error

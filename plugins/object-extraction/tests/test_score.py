@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
-from jointtask.errors import ConfigError, DataError, UserError
+from jointtask.errors import ConfigError, DataError, RunError, UserError
 
 HERE = Path(__file__).parent
 Picture = NDArray[Any]
@@ -383,7 +383,7 @@ def test_one_folder_alone_is_a_wrong_command(truth: Path) -> None:
     assert "PRED" in result.stderr
 
 
-def test_a_csv_that_cannot_be_written_leaves_nothing_behind_and_the_scores_on_the_screen(
+def test_a_csv_that_cannot_be_written_leaves_the_scores_on_the_screen(
     truth: Path, maps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -391,5 +391,6 @@ def test_a_csv_that_cannot_be_written_leaves_nothing_behind_and_the_scores_on_th
 
     monkeypatch.setattr("jointtask_object_extraction.score.write_atomic", full)
     result = call(maps, truth, "--csv", tmp_path / "a.csv")
-    assert isinstance(result.exception, OSError)  # the command line says which file, and what to do
+    assert isinstance(result.exception, RunError)
+    assert "No space left" in result.exception.cause
     assert "J, % ↑" in result.stdout
