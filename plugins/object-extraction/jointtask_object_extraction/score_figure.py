@@ -50,10 +50,11 @@ def draw(table: ScoreTable, suffix: str) -> bytes:
             colour, dashed = look(position)
             style: dict[str, Any] = {"color": COLOURS[colour], "linestyle": "--" if dashed else "-", "linewidth": 1.6}
             precision, recall, f = folder.curves
+            name = " " * folder.name.startswith("_") + folder.name  # else matplotlib leaves it out of the legend
             # Where nothing is found precision is 0 by definition: no point of the curve.
             found = recall > 0
-            against_recall.plot(recall[found], precision[found], label=folder.name, **style)
-            over_thresholds.plot(np.arange(256), f, label=f"{folder.name}, maximum {f.max():.3f}", **style)
+            against_recall.plot(recall[found], precision[found], label=name, **style)
+            over_thresholds.plot(np.arange(256), f, label=f"{name}, maximum {f.max():.3f}", **style)
         against_recall.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
         over_thresholds.set(
             xlabel="threshold, of 255", ylabel="F-measure, beta squared 0.3", xlim=(0, 255), ylim=(0, 1)

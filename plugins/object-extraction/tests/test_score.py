@@ -333,16 +333,16 @@ def test_without_boxes_there_is_no_box_iou_unless_asked_for(truth: Path, maps: P
 
 
 def test_figures_hold_every_folder_and_are_the_same_again(truth: Path, maps: Path, tmp_path: Path) -> None:
-    save(tmp_path / "other/im0.png", soft(0))
+    save(tmp_path / "_other/im0.png", soft(0))
     for suffix in ("svg", "png"):
         paths = [tmp_path / f"{n}.{suffix}" for n in range(2)]
         for path in paths:
-            printed(maps, tmp_path / "other", truth, "--partial", "--figure", path)
+            printed(maps, tmp_path / "_other", truth, "--partial", "--figure", path)
         assert paths[0].read_bytes() == paths[1].read_bytes()
     printed(maps, truth, "--figure", tmp_path / "a.PDF")
     assert (tmp_path / "a.PDF").read_bytes().startswith(b"%PDF")
     drawn = (tmp_path / "0.svg").read_text()
-    for words in ("recall", "precision", "maps, maximum", "other, maximum"):
+    for words in ("recall", "precision", "maps, maximum", "_other, maximum"):
         assert words in drawn
 
 
