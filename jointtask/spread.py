@@ -56,7 +56,7 @@ def spread(function: Callable[[Any], Any], workers: int) -> Iterator[Callable[[S
                 raise RunError(
                     "a worker process ended without an answer",
                     cause="most often the machine ran out of memory",
-                    remedy="use fewer of them: --set run.workers=1 keeps everything in one process",
+                    remedy="use fewer of them (run.workers, --workers): one keeps everything in one process",
                 ) from error
             return [
                 function(example) if fault == _FAILED else answer

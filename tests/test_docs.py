@@ -127,6 +127,42 @@ def test_the_page_on_comparisons_runs(tmp_path: Path) -> None:
     assert files == {*named}
 
 
+@pytest.mark.slow
+def test_the_page_on_scores_runs(tmp_path: Path) -> None:
+    pytest.importorskip("jointtask_object_extraction", reason="it scores masks: install its plugin")
+    page = DOCS / "score.md"
+    for (language, *_), text in blocks(page):
+        if language == "sh":
+            jointtask(text, tmp_path)
+        elif language == "python":
+            jointtask(f"python -c {shlex.quote(text)}", tmp_path)
+    ((_, shown),) = blocks(page, "text")
+    assert (tmp_path / "curves.svg").exists()
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 1 + 3 * 30
+    again = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "jointtask",
+            "score",
+            "otsu",
+            "contrast",
+            "shipped",
+            "masks",
+            "--metrics",
+            "J,MAE,maxF,S",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    # Another version of a library may move a digit.
+    assert [re.split("  +", line)[0] for line in again.splitlines()] == [
+        re.split("  +", line)[0] for line in shown.splitlines()
+    ]
+
+
 def test_the_sampler_of_the_readme_is_a_plugin_of_one_file(importance: Path) -> None:
     registry = load_registry([str(importance)])
     assert registry.source("sampler", "importance").distribution == "importance.py"

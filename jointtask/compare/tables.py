@@ -11,7 +11,20 @@ from jointtask.compare.record import ArmRecord, Comparison
 from jointtask.report import text
 from jointtask.summary import align
 
-__all__ = ["bounds", "cost_rows", "latex", "lines", "markdown", "method", "remarks", "score_rows", "title", "verdict"]
+__all__ = [
+    "bounds",
+    "cost_rows",
+    "label",
+    "latex",
+    "lines",
+    "markdown",
+    "method",
+    "remarks",
+    "score_rows",
+    "signed",
+    "title",
+    "verdict",
+]
 
 NONE = "n/a"
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
@@ -83,7 +96,7 @@ def score_rows(comparison: Comparison) -> list[list[str]]:
         known = comparison.definitions.get(name, {})
         percent = bool(known.get("percent"))
         for position, arm in enumerate(comparison.arms):
-            head = ["" if position else _label(name, known), arm.name]
+            head = ["" if position else label(name, known), arm.name]
             statistic = arm.statistics.get(name)
             if statistic is None:
                 rows.append([*head, text.MISSING, "", "", "", verdict(comparison, arm, name)])
@@ -162,7 +175,8 @@ def bounds(interval: tuple[float, float] | None, percent: bool, *, sign: bool = 
     return " to ".join((signed if sign else text.score)(bound, percent) for bound in interval)
 
 
-def _label(name: str, known: Mapping[str, Any]) -> str:
+def label(name: str, known: Mapping[str, Any]) -> str:
+    """Write the name of a score, that it is in percent, and which way is better."""
     arrow = {"higher": " ↑", "lower": " ↓"}.get(str(known.get("better", "")), "")
     return f"{name}{', %' if known.get('percent') else ''}{arrow}"
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "SIZE", "Line", "adjustment", "chart", "inside", "svg"]
+__all__ = ["COLOURS", "SIZE", "STYLE", "Line", "adjustment", "chart", "inside", "svg"]
 
 SIZE, _SMALL = (3.3, 2.1), (2.6, 1.7)  # inches
 _LEAST_SPAN = 0.02  # of an axis, as a share of its values: noise should not look like a fall
@@ -30,7 +30,7 @@ _SURPLUS = (
     r"""<metadata>.*?</metadata>|<style.*?</style>| xmlns(:\w+)?="[^"]*"| font-family: [^;]*;| id="[\w.]+_\d+\""""
 )
 
-_STYLE: Any = {  # matplotlib's own type names every key of one version of it
+STYLE: Any = {  # matplotlib's own type names every key of one version of it
     "axes.edgecolor": _RULE,
     "axes.grid": True,
     "axes.grid.axis": "y",
@@ -49,6 +49,7 @@ _STYLE: Any = {  # matplotlib's own type names every key of one version of it
     "xtick.major.size": 0,
     "ytick.major.size": 0,
 }
+"""What matplotlib is told about all of them."""
 
 
 @frozen
@@ -209,7 +210,7 @@ def svg(draw: Callable[[Figure], None], size: tuple[float, float], description: 
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": description}):  # ids: the same again, unlike other figures'
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": description}):  # ids: the same again, unlike other figures'
         figure = Figure(figsize=size)
         figure.patch.set_alpha(0)
         draw(figure)

@@ -1,4 +1,4 @@
-"""Masks: how a file says which pixels are the object, and what becomes of them in the frame."""
+"""Masks and maps: how a file says which pixels are the object, and what becomes of a mask in the frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from jointtask_object_extraction.decode import DecodeError, open_image, sixteen_bits
 from jointtask_object_extraction.photograph import FRAME
 
-__all__ = ["ENCODINGS", "Encoding", "decode_mask", "squash_mask"]
+__all__ = ["ENCODINGS", "Encoding", "decode_map", "decode_mask", "squash_mask"]
 
 Encoding = Literal["0/1", "0/255", "two values", "grey", "palette", "colour", "alpha"]
 
@@ -31,15 +31,15 @@ ENCODINGS: dict[Encoding, str] = {
 _MAX_LABELS = 256
 
 
-def decode_mask(path: Path, size: tuple[int, int], max_pixels: int) -> tuple[NDArray[np.bool_], Encoding]:
+def decode_mask(path: Path, size: tuple[int, int] | None, max_pixels: int) -> tuple[NDArray[np.bool_], Encoding]:
     """Decode a mask and decide what its values mean.
 
     Parameters
     ----------
     path : pathlib.Path
         An image file.
-    size : (int, int)
-        Height and width of the image that it belongs to.
+    size : (int, int) or None
+        Height and width of the image that it belongs to; None where there is no image.
     max_pixels : int
         Refuse a mask with more, before any of them is decoded.
 
@@ -56,33 +56,67 @@ def decode_mask(path: Path, size: tuple[int, int], max_pixels: int) -> tuple[NDA
         If it cannot be decoded, has another size than its image, or its values could mean anything.
     """
     mask = open_image(path, max_pixels)
-    if mask.size != (size[1], size[0]):
+    if size is not None and mask.size != (size[1], size[0]):
         raise DecodeError(
             path,
             "mask of another size than its image",
             cause=f"the mask is {mask.size[0]} x {mask.size[1]} pixels, its image {size[1]} x {size[0]}",
             remedy="a mask must have the size of its image",
         )
-    return _decide(path, mask)
+    values, kind = _values(path, mask)
+    if kind == "alpha":
+        return values >= 128, kind
+    return (values != 0, kind) if kind in ("palette", "colour") else _decide_grey(path, values)
 
 
-def _decide(path: Path, mask: Image.Image) -> tuple[NDArray[np.bool_], Encoding]:
-    if mask.mode.startswith("I"):
-        return _decide_grey(path, sixteen_bits(path, mask))
-    if mask.has_transparency_data:
-        opacity = np.asarray(mask.convert("RGBA").getchannel("A"))
+def decode_map(path: Path, max_pixels: int) -> tuple[NDArray[np.float32], Encoding]:
+    """Decode a map of the object as any program may have saved it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        An image file.
+    max_pixels : int
+        Refuse a map with more, before any of them is decoded.
+
+    Returns
+    -------
+    probability : ndarray, (H, W), float32
+        In [0, 1]: grey or opacity over the whole range of its type (255, or 65535 of 16 bits); 0 or 1 if its values
+        are 0 and 1, a palette or colours.
+    encoding : Encoding
+        How it was read: "grey", "0/1", "alpha", "palette" or "colour".
+
+    Raises
+    ------
+    DecodeError
+        If it cannot be decoded or is a photograph.
+    """
+    values, kind = _values(path, open_image(path, max_pixels))
+    if kind == "grey" and values.max() == 1:
+        kind = "0/1"
+    whole = 1 if kind in ("0/1", "palette", "colour") else np.iinfo(values.dtype).max
+    return (values / whole).astype(np.float32), kind
+
+
+def _values(path: Path, picture: Image.Image) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], Encoding]:
+    """Return what says where the object is: grey values, opacity, or 1 where a palette or colours name an object."""
+    if picture.mode.startswith("I"):
+        return sixteen_bits(path, picture), "grey"
+    if picture.has_transparency_data:
+        opacity = np.asarray(picture.convert("RGBA").getchannel("A"))
         if opacity.min() < opacity.max():
-            return opacity >= 128, "alpha"
-    if mask.mode in ("1", "L"):
-        return _decide_grey(path, np.asarray(mask.convert("L")))
-    colour = np.asarray(mask.convert("RGB"))
+            return opacity, "alpha"
+    if picture.mode in ("1", "L"):
+        return np.asarray(picture.convert("L")), "grey"
+    colour = np.asarray(picture.convert("RGB"))
     if (colour == colour[..., :1]).all():
-        return _decide_grey(path, colour[..., 0])
-    if mask.mode == "P":
-        return np.asarray(mask) != 0, "palette"
-    if mask.convert("RGB").getcolors(_MAX_LABELS) is None:
+        return colour[..., 0], "grey"
+    if picture.mode == "P":
+        return (np.asarray(picture) != 0).astype(np.uint8), "palette"
+    if picture.convert("RGB").getcolors(_MAX_LABELS) is None:
         raise DecodeError(path, "a photograph, not a mask", cause=f"it has more than {_MAX_LABELS} colours")
-    return (colour != 0).any(axis=2), "colour"
+    return (colour != 0).any(axis=2).astype(np.uint8), "colour"
 
 
 def _decide_grey(path: Path, values: NDArray[np.uint8] | NDArray[np.uint16]) -> tuple[NDArray[np.bool_], Encoding]:

@@ -14,9 +14,11 @@ from jointtask.errors import DataError
 from jointtask_object_extraction.decode import SUFFIXES
 from jointtask_object_extraction.settings import ImageFolder
 
-__all__ = ["Listing", "Pair", "find_pairs", "some"]
+__all__ = ["JPEG", "Listing", "Pair", "find_pairs", "image_files", "some"]
 
-_JPEG = frozenset({".jpeg", ".jpg"})
+JPEG = frozenset({".jpeg", ".jpg"})
+"""What photographs usually are and masks should not be, among `SUFFIXES`."""
+
 _SHOWN = 5
 
 
@@ -88,8 +90,8 @@ def find_pairs(settings: ImageFolder) -> Listing:
     if missing:
         raise DataError(f"no such folder: {', '.join(missing)}", remedy="relative paths start at the working directory")
     shared = bool(settings.masks) and images_folder.samefile(masks_folder)
-    images = _files(images_folder, _JPEG if shared else SUFFIXES)
-    masks = _files(masks_folder, SUFFIXES - _JPEG if shared else SUFFIXES) if settings.masks else {}
+    images = image_files(images_folder, JPEG if shared else SUFFIXES)
+    masks = image_files(masks_folder, SUFFIXES - JPEG if shared else SUFFIXES) if settings.masks else {}
 
     problems: dict[str, list[str]] = defaultdict(list)
     wanted = sorted(images)
@@ -124,8 +126,14 @@ def _shuffled(id_: str) -> bytes:
     return blake2b(id_.encode()).digest()
 
 
-def _files(folder: Path, suffixes: frozenset[str]) -> dict[str, list[Path]]:
-    """List files of these suffixes in depth, hidden ones aside, by path without suffix."""
+def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> dict[str, list[Path]]:
+    """List files of these suffixes in depth, hidden ones aside, by path without suffix.
+
+    Raises
+    ------
+    DataError
+        If there is none, or a folder cannot be read.
+    """
     found: dict[str, list[Path]] = defaultdict(list)
     others: Counter[str] = Counter()
     for parent, folders, names in os.walk(folder, onerror=_refuse):

@@ -134,5 +134,8 @@ def jointtask_panels() -> Sequence[PanelComponent]:
 
 @hookimpl
 def jointtask_commands() -> Sequence[Command]:
-    """Give the command that cuts objects out."""
-    return [Command("extract", "cut objects out of images", "jointtask_object_extraction.extract:extract")]
+    """Give the commands that cut objects out, and score what was cut out."""
+    return [
+        Command("extract", "cut objects out of images", "jointtask_object_extraction.extract:extract"),
+        Command("score", "score masks that any program made", "jointtask_object_extraction.score:score"),
+    ]
