@@ -110,9 +110,7 @@ def parse(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error.strerror}", remedy="name an existing run file (TOML)") from error
 
 
-def _overridden(
-    path: str | Path, overrides: Sequence[str], say: Callable[[str], None]
-) -> tuple[dict[str, Any], str]:
+def _overridden(path: str | Path, overrides: Sequence[str], say: Callable[[str], None]) -> tuple[dict[str, Any], str]:
     """Return the tables of a file with the overrides applied, and what to call them."""
     data, notes = override(parse(path), overrides)
     for note in notes:

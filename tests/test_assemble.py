@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from toy import run_file
+from toy import BumpData, Bumps, run_file
 
 from jointtask.assemble import assemble
 from jointtask.device import device_name, resolve_device

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["LAYOUTS", "Layout", "published_components"]
 
 _SHOWN = 8
+_PLAIN = ("images", "masks")
 
 
 @frozen
@@ -174,17 +175,17 @@ def _locate(layout: Layout, root: Path) -> tuple[Path, Path]:
     """Find the folders of images and masks: under `root`, or one or two folders deeper as archives are unpacked."""
     places = [place for place in (root, root / layout.top, root / layout.top / layout.top) if place.is_dir()]
     for place in places:
-        # Many copies have plain names; they tell one data set from another by the name of the folder alone.
-        plain = [("images", "masks")] if place.name == layout.top else []
-        for names in (*layout.folders, *plain):
+        # Copies often have plain names inside: then it is the name of the folder that tells which data set it is.
+        for names in (*layout.folders, *([_PLAIN] if place.name == layout.top else [])):
             images, masks = (place / name for name in names)
             if images.is_dir() and masks.is_dir() and (not layout.holds or any(place.glob(layout.holds))):
                 return images, masks
-    wanted = layout.holds or " or ".join(f"{images} with {masks}" for images, masks in layout.folders)
+    plain = tuple(f"{layout.top}/{name}" for name in _PLAIN)
+    pairs = " or ".join(f"{images} with {masks}" for images, masks in (*layout.folders, plain))
     found = "; ".join(f"in {place}: {_listing(place)}" for place in places) or "no such folder"
     raise DataError(
         f"no {layout.title} in {root}",
-        cause=f"looked for {wanted}, here or in {layout.top}, or images with masks in {layout.top}; found {found}",
+        cause=f"looked for {layout.holds or pairs}, there or in its folder {layout.top}; found {found}",
         remedy=f"name the folder that it was unpacked to; {layout.origin}",
     )
 
