@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from toy import Bumps
 
 from jointtask import cli
 
@@ -123,3 +124,12 @@ def test_json(check: Check) -> None:
     ]
     assert report["tables"][1]["error"].startswith("no such folder")
     assert report["overlaps"][0]["ids"][0] == ["0-000", "0-000"]
+
+
+def test_a_data_set_that_tells_too_few_input_digests_is_a_fault_of_its_plugin(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bumps, "input_digests", ["aa"], raising=False)
+    code, out, _ = check()
+    assert code == 2
+    assert "has 1 input_digests and 4 examples" in out
