@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from jointtask.load import load_trained
 from jointtask.locate import cache_folder
 from jointtask.metric import Metric
 from jointtask.optimizer import TaskOptimizer, make_optimizer
+from jointtask.overlap import overlaps
 from jointtask.pair import Pair
 from jointtask.predict import Predictor, make_predictor
 from jointtask.progress import Progress
@@ -121,8 +121,8 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     tables = runfile.data
     train = read_data("train", tables.train, registry, context)
     validation, test = data("validation", tables.validation), data("test", tables.test)
-    for line in shared_examples({"train": train, "validation": validation, "test": test}):
-        progress.say(line)
+    for overlap in overlaps({"train": train, "validation": validation, "test": test}):
+        progress.say(f"warning: {overlap}")
     pair, context = assemble_pair(runfile, registry, evolve(context, train=train))
     require_conforming(runfile, registry, pair, train)
     component = registry.find("sampler", runfile.sampler.name)
@@ -170,17 +170,6 @@ def read_data(split: str, table: Table, registry: Registry, context: Context) ->
         error.message = f"[data.{split}] {error.message}"
         raise
     return built
-
-
-def shared_examples(sets: Mapping[str, Dataset | None]) -> list[str]:
-    """Return one line for each two data sets that hold the same examples, by content."""
-    digests = {name: dict(zip(data.digests, data.ids, strict=True)) for name, data in sets.items() if data is not None}
-    lines = []
-    for one, other in itertools.combinations(digests, 2):
-        if both := sorted(digests[one].keys() & digests[other].keys(), key=digests[one].__getitem__):
-            named = ", ".join(digests[one][digest] for digest in both[:3])
-            lines.append(f"warning: {one} and {other} share {len(both)} examples: {named}{', ...' * (len(both) > 3)}")
-    return lines
 
 
 def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tuple[Pair, Context]:

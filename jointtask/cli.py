@@ -101,7 +101,11 @@ def _typer(**options: Any) -> typer.Typer:
     return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, **options)
 
 
-app = _typer(cls=_Commands, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+_GROUP: dict[str, Any] = {"no_args_is_help": True, "context_settings": {"help_option_names": ["-h", "--help"]}}
+
+app = _typer(cls=_Commands, **_GROUP)
+data = _typer(**_GROUP)
+app.add_typer(data, name="data", help="Look at data sets.")
 
 RunFileArgument = Annotated[str, typer.Argument(metavar="FILE", help="Run file (TOML).")]
 SetOption = Annotated[
@@ -195,6 +199,35 @@ def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = 
 
     for line in check_file(runfile, registry, progress):
         typer.echo(line)
+
+
+@data.command("check")
+def data_check(
+    file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = None, json: JsonOption = False
+) -> None:
+    """Read the data sets of a run file.
+
+    For each: what was recognised, what was decided and what is odd, what is missing and where it comes from; and which
+    examples two of them share. Nothing else of the file is read, and no network is built.
+    """
+    from attrs import asdict
+
+    from jointtask.load import load_data
+    from jointtask.progress import open_progress
+
+    registry = _registry(plugin, warn=True)
+    progress = open_progress()
+    tables = load_data(file, set_ or (), registry, progress.say)
+    from jointtask.data_check import check_data, lines
+
+    report = check_data(tables, registry, progress)
+    if json:
+        _print_json(asdict(report))
+    else:
+        for line in lines(report):
+            typer.echo(line)
+    if report.unusable:
+        raise typer.Exit(2)
 
 
 @app.command()

@@ -11,6 +11,7 @@ __all__ = [
     "ArmTable",
     "CompareFile",
     "CompareTable",
+    "DataFile",
     "DataTables",
     "EmTable",
     "EvaluateTable",
@@ -244,6 +245,13 @@ class EvaluationFile:
     run: RunTable
     data: EvaluationData
     evaluate: EvaluateTable = field(factory=EvaluateTable)
+
+
+@frozen
+class DataFile:
+    """The data sets of a run file alone, for `jointtask data check`."""
+
+    data: DataTables = field(metadata=_help("the data sets"))
 
 
 @frozen

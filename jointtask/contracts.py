@@ -91,7 +91,7 @@ def _dataset(built: Any, what: str) -> Any:
     _parts(built, what, names, "all of them", see)
     if len(built) == 0:
         raise _fault(what, "has no examples", "one at least", see)
-    for part in ("ids", "digests"):
+    for part in ("ids", "digests", *(["input_digests"] if hasattr(built, "input_digests") else [])):
         if len(getattr(built, part)) != len(built):
             found = f"has {len(getattr(built, part))} {part} and {len(built)} examples"
             raise _fault(what, found, "one for each", see)

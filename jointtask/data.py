@@ -23,6 +23,9 @@ class Dataset(Protocol):
         The content of the whole data set, annotations included, as a hexadecimal digest.
     notes : sequence of str
         What was decided while reading and what is odd, one line each, for ``check`` and the report.
+
+    A data set may also have `input_digests`, a sequence of str: the content of each example without its annotation,
+    by which an example is known again that another data set annotates in another way.
     """
 
     ids: Sequence[str]

@@ -11,13 +11,13 @@ from typing import Any
 import attrs
 import tomli_w
 
-from jointtask.config import EvaluationFile, RunFile, Table
+from jointtask.config import DataFile, DataTables, EvaluationFile, RunFile, Table
 from jointtask.errors import ConfigError
 from jointtask.override import override
 from jointtask.registry import Registry
 from jointtask.structure import structure
 
-__all__ = ["dump", "load", "load_evaluation", "load_trained", "parse"]
+__all__ = ["dump", "load", "load_data", "load_evaluation", "load_trained", "parse"]
 
 
 def load(
@@ -46,12 +46,16 @@ def load(
     ConfigError
         If the file cannot be read, is no TOML, or has faults: all of them in one message.
     """
-    data, notes = override(parse(path), overrides)
-    source = " ".join([str(path), *(f"--set {text}" for text in overrides)])
-    runfile = structure(data, registry, source, RunFile)
-    for note in notes:
-        say(note)
-    return runfile
+    data, source = _overridden(path, overrides, say)
+    return structure(data, registry, source, RunFile)
+
+
+def load_data(
+    path: str | Path, overrides: Sequence[str], registry: Registry, say: Callable[[str], None] = lambda line: None
+) -> DataTables:
+    """Read the data tables of a run file, whatever the others are; all else as `load`."""
+    data, source = _overridden(path, overrides, say)
+    return structure({key: data[key] for key in ("data",) if key in data}, registry, source, DataFile).data
 
 
 def load_trained(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> RunFile:
@@ -104,6 +108,14 @@ def parse(path: str | Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", remedy="name an existing run file (TOML)") from error
+
+
+def _overridden(path: str | Path, overrides: Sequence[str], say: Callable[[str], None]) -> tuple[dict[str, Any], str]:
+    """Return the tables of a file with the overrides applied, and what to call them."""
+    data, notes = override(parse(path), overrides)
+    for note in notes:
+        say(note)
+    return data, " ".join([str(path), *(f"--set {text}" for text in overrides)])
 
 
 def _plain(value: Any) -> Any:

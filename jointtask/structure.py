@@ -13,14 +13,14 @@ import attrs
 from attrs import Attribute, frozen
 
 from jointtask.component import Component
-from jointtask.config import ArmTable, CompareFile, EvaluationFile, RunFile, Table
+from jointtask.config import ArmTable, CompareFile, DataFile, EvaluationFile, RunFile, Table
 from jointtask.describe import FACTORY, bound, leaves, optional, show, type_name, with_article
 from jointtask.errors import ConfigError
 from jointtask.registry import Registry
 
 __all__ = ["Fault", "FaultyFileError", "absolute", "near", "structure"]
 
-File = TypeVar("File", RunFile, EvaluationFile, CompareFile)
+File = TypeVar("File", RunFile, EvaluationFile, DataFile, CompareFile)
 
 RESERVED = "compare"
 """The top-level table that the command `compare` alone reads, as a `CompareFile`."""
@@ -64,11 +64,11 @@ def structure(data: Mapping[str, Any], registry: Registry, source: str, cls: typ
     source : str
         What the file is called in error messages.
     cls : type
-        `RunFile` or `EvaluationFile`; or `CompareFile`, which reads the table `compare` and nothing else.
+        `RunFile`, `EvaluationFile` or `DataFile`; or `CompareFile`, which reads the table `compare` and nothing else.
 
     Returns
     -------
-    RunFile, EvaluationFile or CompareFile
+    RunFile, EvaluationFile, DataFile or CompareFile
         Defaults filled, paths absolute.
 
     Raises

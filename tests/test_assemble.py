@@ -8,7 +8,7 @@ import pytest
 import torch
 from toy import BumpData, Bumps, run_file
 
-from jointtask.assemble import assemble, shared_examples
+from jointtask.assemble import assemble
 from jointtask.device import device_name, resolve_device
 from jointtask.errors import ConfigError, DataError, PluginError
 from jointtask.load import load
@@ -31,14 +31,6 @@ def test_a_named_device_is_a_demand() -> None:
     assert "sees cpu" in caught.value.cause
     assert resolve_device("auto").type in ("cpu", "mps")
     assert device_name(torch.device("cpu")) == f"cpu ({torch.get_num_threads()} threads)"
-
-
-def test_data_sets_that_share_examples_are_named() -> None:
-    one, other = Bumps(BumpData(examples=9, seed=1)), Bumps(BumpData(examples=5, seed=1))
-    assert shared_examples({"train": one, "validation": None, "test": other}) == [
-        "warning: train and test share 5 examples: 1-000, 1-001, 1-002, ..."
-    ]
-    assert shared_examples({"train": one, "test": Bumps(BumpData(seed=2))}) == []
 
 
 def test_the_weights_a_network_starts_from_hang_on_the_seed_alone(tmp_path: Path, registry: Registry) -> None:

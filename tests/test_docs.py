@@ -31,6 +31,7 @@ from jointtask.testing import check_sampler, check_task
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 TOY = ROOT / "tests" / "toy.py"
+SHARED = ROOT.parent / "shared" / "data"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
 
@@ -40,7 +41,7 @@ def blocks(page: Path, language: str = "") -> list[tuple[list[str], str]]:
     return [(words.split(), text) for words, text in found if words.split()[0].startswith(language)]
 
 
-def jointtask(command: str, folder: Path, expected: int = 0) -> None:
+def jointtask(command: str, folder: Path, expected: int = 0) -> str:
     """Run shell commands in a folder, with this environment's `jointtask` and a cache of their own."""
     environment = {
         **os.environ,
@@ -52,6 +53,7 @@ def jointtask(command: str, folder: Path, expected: int = 0) -> None:
         ["bash", "-ec", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == expected, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_the_reference_of_the_run_file_is_not_stale(generate: ModuleType) -> Non
 
 def test_every_command_and_option_is_in_the_documentation(generate: ModuleType) -> None:
     written = (DOCS / "commands.md").read_text()
-    for name in ("run", "check", "compare", "evaluate", "plugins", "components", "new"):
+    for name in ("run", "check", "data check", "compare", "evaluate", "plugins", "components", "new"):
         assert f"## `jointtask {name}`" in written
     for option in ("--set", "--output", "--plugin", "--fresh", "--json", "--vary", "--seeds", "--reference"):
         assert option in written
@@ -161,6 +163,24 @@ def test_the_page_on_scores_runs(tmp_path: Path) -> None:
     assert [re.split("  +", line)[0] for line in again.splitlines()] == [
         re.split("  +", line)[0] for line in shown.splitlines()
     ]
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/data beside the project")
+def test_the_page_on_data_runs_and_shows_what_it_prints(tmp_path: Path) -> None:
+    pytest.importorskip("jointtask_object_extraction", reason="its data sets are of photographs: install its plugin")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "shared").symlink_to(SHARED.parent)
+    printed = ""
+    for (language, *more), text in blocks(DOCS / "data.md"):
+        if language == "toml":
+            (project / more[0]).write_text(text)
+        elif language == "sh":
+            printed = jointtask(text, project, int(more[0].removeprefix("exit=")) if more else 0)
+        else:
+            assert printed.replace(str(tmp_path), "...") == text
 
 
 def test_the_sampler_of_the_readme_is_a_plugin_of_one_file(importance: Path) -> None:

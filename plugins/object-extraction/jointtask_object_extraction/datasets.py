@@ -20,11 +20,11 @@ from jointtask.component import Context
 from jointtask.errors import DataError
 from jointtask_object_extraction.decode import DecodeError, decode_image, squash
 from jointtask_object_extraction.masks import ENCODINGS, decode_mask, squash_mask
-from jointtask_object_extraction.pairs import Pair, find_pairs, some
+from jointtask_object_extraction.pairs import Listing, Pair, find_pairs, some
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.settings import ImageFolder
 
-__all__ = ["FolderDataset", "image_folder"]
+__all__ = ["FolderDataset", "image_folder", "read_pairs"]
 
 _VERSION = f"image-folder 1, frame {FRAME}"  # of how a file becomes a frame: part of every digest
 _ENCODINGS = tuple(ENCODINGS)
@@ -38,6 +38,7 @@ class _Example:
 
     pair: Pair
     max_pixels: int
+    grey: bool
     image_digest: str
     digest: str
 
@@ -51,7 +52,7 @@ class _Example:
         image = decode_image(self.pair.image, self.max_pixels)
         if self.pair.mask is None:
             return Photograph(self.pair.id, image, None), 0
-        mask, encoding = decode_mask(self.pair.mask, image.shape[:2], self.max_pixels)
+        mask, encoding = decode_mask(self.pair.mask, image.shape[:2], self.max_pixels, grey=self.grey)
         return Photograph(self.pair.id, image, mask), _ENCODINGS.index(encoding)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -73,6 +74,7 @@ class FolderDataset:
     ) -> None:
         self.ids = [example.pair.id for example in examples]
         self.digests = [example.digest for example in examples]
+        self.input_digests = [example.image_digest for example in examples]
         self.fingerprint = _digest(*self.ids, *self.digests)
         self.notes = notes
         self._examples = examples
@@ -126,7 +128,11 @@ def image_folder(settings: ImageFolder, context: Context) -> FolderDataset:
     RunError
         If the cache cannot be used.
     """
-    listing = find_pairs(settings)
+    return read_pairs(find_pairs(settings), settings, context)
+
+
+def read_pairs(listing: Listing, settings: ImageFolder, context: Context) -> FolderDataset:
+    """Read what `find_pairs` listed, as `image_folder` does."""
     examples, faults = _examples(listing.pairs, settings, context)
     try:
         frames = _frames(examples, settings, context)
@@ -156,13 +162,16 @@ def image_folder(settings: ImageFolder, context: Context) -> FolderDataset:
 def _examples(
     pairs: Sequence[Pair], settings: ImageFolder, context: Context
 ) -> tuple[list[_Example], list[DecodeError]]:
+    grey = settings.encoding == "grey"
+    version = f"{_VERSION}, grey masks" if grey else _VERSION
+
     def read(pair: Pair) -> _Example | DecodeError:
         try:
             image = _file_digest(pair.image)
             mask = "" if pair.mask is None else _file_digest(pair.mask)
         except DecodeError as error:
             return error
-        return _Example(pair, settings.max_pixels, image, _digest(_VERSION, image, mask))
+        return _Example(pair, settings.max_pixels, grey, image, _digest(version, image, mask))
 
     examples: list[_Example] = []
     faults: list[DecodeError] = []

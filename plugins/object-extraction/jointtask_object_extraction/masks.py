@@ -31,7 +31,9 @@ ENCODINGS: dict[Encoding, str] = {
 _MAX_LABELS = 256
 
 
-def decode_mask(path: Path, size: tuple[int, int] | None, max_pixels: int) -> tuple[NDArray[np.bool_], Encoding]:
+def decode_mask(
+    path: Path, size: tuple[int, int] | None, max_pixels: int, *, grey: bool = False
+) -> tuple[NDArray[np.bool_], Encoding]:
     """Decode a mask and decide what its values mean.
 
     Parameters
@@ -42,6 +44,8 @@ def decode_mask(path: Path, size: tuple[int, int] | None, max_pixels: int) -> tu
         Height and width of the image that it belongs to; None where there is no image.
     max_pixels : int
         Refuse a mask with more, before any of them is decoded.
+    grey : bool
+        Take it for grey whatever its values are, so that a mask with none of 128 or more is empty.
 
     Returns
     -------
@@ -63,6 +67,9 @@ def decode_mask(path: Path, size: tuple[int, int] | None, max_pixels: int) -> tu
             cause=f"the mask is {mask.size[0]} x {mask.size[1]} pixels, its image {size[1]} x {size[0]}",
             remedy="a mask must have the size of its image",
         )
+    if grey:
+        deep = mask.mode.startswith("I")
+        return (sixteen_bits(path, mask) >> 8 if deep else np.asarray(mask.convert("L"))) >= 128, "grey"
     values, kind = _values(path, mask)
     if kind == "alpha":
         return values >= 128, kind

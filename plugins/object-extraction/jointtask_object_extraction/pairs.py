@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -53,11 +53,14 @@ class Listing:
         Names by kind of problem; empty if all is well.
     notes : sequence of str
         What was decided and what is odd.
+    images : int
+        How many the folder holds, used or not.
     """
 
     pairs: Sequence[Pair]
     problems: Mapping[str, Sequence[str]]
     notes: Sequence[str]
+    images: int
 
 
 def some(names: Iterable[str]) -> str:
@@ -73,7 +76,7 @@ def find_pairs(settings: ImageFolder) -> Listing:
     Parameters
     ----------
     settings : ImageFolder
-        The folders, the list of ids and the limit.
+        The folders, the lists of ids and the limit.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def find_pairs(settings: ImageFolder) -> Listing:
     Raises
     ------
     DataError
-        If a folder or the list of ids is missing, or there is no image at all.
+        If a folder or a list of ids is missing, or there is no image at all.
     """
     images_folder, masks_folder = Path(settings.images).expanduser(), Path(settings.masks).expanduser()
     missing = [folder for folder in filter(None, (settings.images, settings.masks)) if not _is_folder(folder)]
@@ -93,10 +96,18 @@ def find_pairs(settings: ImageFolder) -> Listing:
     images = image_files(images_folder, JPEG if shared else SUFFIXES)
     masks = image_files(masks_folder, SUFFIXES - JPEG if shared else SUFFIXES) if settings.masks else {}
 
+    notes: list[str] = []
     problems: dict[str, list[str]] = defaultdict(list)
     wanted = sorted(images)
     if settings.ids:
         wanted, problems["id without an image"] = _listed(Path(settings.ids).expanduser(), images)
+    if settings.without:
+        excluded, _ = _listed(Path(settings.without).expanduser(), images)
+        wanted, left = _split(wanted, set(excluded))
+        notes.append(f"left out, listed in {settings.without}: {len(left):,}")
+    if settings.masks and settings.unlabelled == "skip":
+        unlabelled, wanted = _split(wanted, masks)
+        notes += [f"left out, without a mask, {len(unlabelled):,}: {some(unlabelled)}"] if unlabelled else []
     chosen = sorted(wanted, key=_shuffled)[: settings.limit] if settings.limit else wanted
 
     pairs = []
@@ -110,16 +121,21 @@ def find_pairs(settings: ImageFolder) -> Listing:
         else:
             pairs.append(Pair(id_, images[id_][0], masks[id_][0] if settings.masks else None))
 
-    notes = [f"{len(chosen):,} of the {len(images):,} images in {images_folder} asked for"]
+    notes.insert(0, f"{len(chosen):,} of the {len(images):,} images in {images_folder} asked for")
     if shared:
         notes.append("images and masks share a folder: JPEG files are the images, all others the masks")
     if alone := sorted(masks.keys() - images.keys()):
         notes.append(f"masks without an image, not used, {len(alone):,}: {some(alone)}")
-    return Listing(pairs, {kind: names for kind, names in problems.items() if names}, notes)
+    return Listing(pairs, {kind: names for kind, names in problems.items() if names}, notes, len(images))
 
 
 def _is_folder(folder: str) -> bool:
     return Path(folder).expanduser().is_dir()
+
+
+def _split(ids: Sequence[str], known: Container[str]) -> tuple[list[str], list[str]]:
+    """Return the ids that are not known, and those that are."""
+    return [id_ for id_ in ids if id_ not in known], [id_ for id_ in ids if id_ in known]
 
 
 def _shuffled(id_: str) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from jointtask import hookimpl
 from jointtask.component import Command, Component, NoSettings, PanelComponent, late
 from jointtask_object_extraction.metric_components import metric_components
+from jointtask_object_extraction.published import published_components
 from jointtask_object_extraction.settings import (
     BoxAdjustment,
     ImageFolder,
@@ -78,6 +79,7 @@ def jointtask_datasets() -> Sequence[Component]:
             late("jointtask_object_extraction.synthetic:synthetic_objects"),
             "generated scenes; needs no download",
         ),
+        *published_components(),
     ]
 
 

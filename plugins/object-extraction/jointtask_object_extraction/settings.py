@@ -9,9 +9,13 @@ from attrs import field, frozen, validators
 
 __all__ = [
     "BoxAdjustment",
+    "Duts",
     "ImageFolder",
     "Localization",
+    "ObjectExtractionData",
+    "PublishedData",
     "Segmentation",
+    "Selection",
     "SuperpixelBoundary",
     "SyntheticObjects",
 ]
@@ -40,15 +44,12 @@ def _help(text: str, **more: Any) -> dict[str, Any]:
     return {"help": text, **more}
 
 
-@frozen
-class ImageFolder:
-    """`image-folder`: a folder of images and a folder of masks."""
+@frozen(kw_only=True)
+class Selection:
+    """Which pairs of files are used."""
 
-    images: str = field(metadata=_help("folder of images, searched in depth", path=True))
-    masks: str = field(
-        default="", metadata=_help("folder of masks with the images' stems; empty: no annotation", path=True)
-    )
     ids: str = field(default="", metadata=_help("text file of stems to use, one a line; empty: all", path=True))
+    without: str = field(default="", metadata=_help("text file of stems to leave out, one a line", path=True))
     limit: int = field(
         default=0, validator=_AT_LEAST_0, metadata=_help("use this many, chosen by a hash of the id; 0: all")
     )
@@ -56,6 +57,44 @@ class ImageFolder:
     max_pixels: int = field(
         default=100_000_000, validator=_AT_LEAST_1, metadata=_help("refuse an image with more pixels than this")
     )
+
+
+@frozen(kw_only=True)
+class ImageFolder(Selection):
+    """`image-folder`: a folder of images and a folder of masks."""
+
+    images: str = field(metadata=_help("folder of images, searched in depth", path=True))
+    masks: str = field(
+        default="", metadata=_help("folder of masks with the images' stems; empty: no annotation", path=True)
+    )
+    unlabelled: Literal["error", "skip"] = field(
+        default="error", metadata=_help("what to do with an image that has no mask")
+    )
+    encoding: Literal["auto", "grey"] = field(
+        default="auto",
+        metadata=_help("what mask values mean: decided mask by mask; or the object is where they are 128 and more"),
+    )
+
+
+@frozen(kw_only=True)
+class PublishedData(Selection):
+    """A published data set, in the folders that its authors' archives unpack to."""
+
+    root: str = field(metadata=_help("where it was unpacked", path=True))
+
+
+@frozen(kw_only=True)
+class Duts(PublishedData):
+    """`duts`: two archives."""
+
+    split: Literal["train", "test"] = field(metadata=_help("DUTS-TR or DUTS-TE"))
+
+
+@frozen(kw_only=True)
+class ObjectExtractionData(PublishedData):
+    """`oe`: split by lists."""
+
+    ids: str = field(metadata=_help("train.list, test.list or OD.list of its page, or a list of your own", path=True))
 
 
 @frozen

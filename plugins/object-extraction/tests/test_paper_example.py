@@ -2,7 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jointtask.load import load
+import numpy as np
+from PIL import Image
+
+from jointtask.component import Context
+from jointtask.data_check import check_data
+from jointtask.load import load, load_data
 from jointtask.registry import load_registry
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,3 +26,27 @@ def test_the_papers_run_file_says_what_the_paper_says() -> None:
     assert [table.name for table in run.proposal] == ["gaussian", "superpixel-boundary"]
     assert run.proposal[1].settings.points == 200
     assert (run.em.warmup_epochs, run.em.rounds, run.em.epochs_per_round, run.em.batch_size) == (10, 10, 3, 100)
+
+
+def test_table_4_trains_without_a_source_and_tests_on_it(tmp_path: Path, jointtask_context: Context) -> None:
+    oe = tmp_path / "OE"
+    random = np.random.default_rng(0)
+    for folder in ("image", "groundtruth"):
+        (oe / folder).mkdir(parents=True)
+    for number in range(1, 9):
+        Image.fromarray(random.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(oe / "image" / f"{number:05d}.jpg")
+        Image.fromarray(np.eye(20, 30, dtype=np.uint8) * 255).save(oe / "groundtruth" / f"{number:05d}.png")
+    for name, numbers in {"train": range(1, 7), "OD": (2, 5, 8)}.items():
+        (oe / f"{name}.list").write_text("".join(f"{number:05d}\n" for number in numbers))
+    registry = load_registry()
+    lists = {"train.ids": "train", "train.without": "OD", "test.ids": "OD"}
+    overrides = [f"data.{key}={oe / name}.list" for key, name in lists.items()]
+    roots = [f"data.{table}.root={tmp_path}" for table in ("train", "test")]
+    file = ROOT / "examples" / "paper" / "table4.toml"
+    report = check_data(load_data(file, [*overrides, *roots], registry), registry, jointtask_context.progress)
+    assert [(table.table, table.examples, table.error) for table in report.tables] == [
+        ("train", 4, ""),
+        ("test", 3, ""),
+    ]
+    assert report.overlaps == []
+    assert load(file, [], registry).data.train.settings.without.endswith("shared/data/OE/OD.list")
