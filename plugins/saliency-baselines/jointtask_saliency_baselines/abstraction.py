@@ -8,11 +8,22 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import expit, softmax
 
-from jointtask_saliency_baselines.maps import Floats, Image, Map, min_max, pixel_centres, saliency_map
+from jointtask_saliency_baselines.maps import Floats, Image, Map, min_max, pixel_centres, saliency_map, to_lab
 from jointtask_saliency_baselines.mixture import Mixture, fit, refit
-from jointtask_saliency_baselines.palette import Palette, quantise, to_lab
+from jointtask_saliency_baselines.palette import Palette, quantise
 
-__all__ = ["soft_abstraction"]
+__all__ = [
+    "colour_mixture",
+    "component_map",
+    "distribution",
+    "exemplars",
+    "lift",
+    "moments",
+    "similarity",
+    "soft_abstraction",
+    "spatial_variance",
+    "uniqueness",
+]
 
 _COMPONENTS = 15
 """Of the colour mixture, at most."""
@@ -38,7 +49,7 @@ def soft_abstraction(image: Image) -> Map:
     palette = quantise(image)
     mixture = colour_mixture(palette)
     belongs = softmax(mixture.log_densities(palette.rgb) + np.log(mixture.weights), axis=1)
-    layers: Map = cv2.blur(belongs.astype(np.float32)[palette.labels], (3, 3))  # type: ignore[assignment]
+    layers: Map = cv2.blur(belongs.astype(np.float32)[palette.labels], (3, 3))
     layers = layers.reshape(*palette.labels.shape, -1)
     members = exemplars(similarity(layers, mixture.weights))
     spread, centrality = moments(layers, members)
@@ -57,7 +68,7 @@ def colour_mixture(palette: Palette) -> Mixture:
 
 
 def uniqueness(mixture: Mixture, centrality: Floats) -> NDArray[np.float64]:
-    """Return the global uniqueness of each component (ICCV 2013, equation 3), stretched to [0, 1].
+    """Return the global uniqueness of each component (Cheng et al., ICCV 2013), stretched to [0, 1].
 
     ``exp(-9 d_i^2) sum_j w_j D_ij / max_j D_ij``, D the CIELAB distances between the means of the components.
 
@@ -80,7 +91,7 @@ def uniqueness(mixture: Mixture, centrality: Floats) -> NDArray[np.float64]:
 
 
 def distribution(spread: Floats, centrality: Floats) -> NDArray[np.float64]:
-    """Return the colour spatial distribution of each component (ICCV 2013, section 4.2), stretched to [0, 1].
+    """Return the colour spatial distribution of each component (Cheng et al., ICCV 2013), stretched to [0, 1].
 
     ``(1 - V) (1 - D)``: V the spatial variance and D the distance to the centre, both (K,), each stretched to [0, 1].
     """
