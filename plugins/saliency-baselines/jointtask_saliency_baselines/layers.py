@@ -36,6 +36,9 @@ def region_layers(image: Image, scales: Sequence[int]) -> list[Labels]:
     regions = _Regions(image)
     layers = []
     for scale in scales:
+        if scale > min(image.shape[:2]):  # everything would be merged
+            layers.append(np.zeros(image.shape[:2], np.int32))
+            continue
         regions.merge_below(scale)
         _, labels = np.unique(regions.labels, return_inverse=True)
         layers.append(labels.reshape(image.shape[:2]).astype(np.int32))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "MOST_PIXELS",
     "Floats",
     "Image",
     "Labels",

@@ -68,6 +68,12 @@ def test_layers_against_a_slow_merging() -> None:
         np.testing.assert_array_equal(labels, np.unique(expected, return_inverse=True)[1].reshape(expected.shape))
 
 
+def test_a_layer_whose_scale_exceeds_the_image_is_one_region() -> None:
+    fine, coarse = region_layers(make_image(4, 40), (2, 5))
+    assert fine.max() > 0
+    assert not coarse.any()
+
+
 def test_layers_are_nested_connected_and_large_enough() -> None:
     image = make_image(60, 80)
     layers = region_layers(image, (5, 17, 33))
