@@ -8,13 +8,11 @@ from jointtask_saliency_baselines.abstraction import (
     colour_mixture,
     component_map,
     distribution,
-    exemplars,
     lift,
-    moments,
-    similarity,
     spatial_variance,
     uniqueness,
 )
+from jointtask_saliency_baselines.clusters import exemplars, moments, similarity
 from jointtask_saliency_baselines.maps import to_lab
 from jointtask_saliency_baselines.mixture import Mixture
 from jointtask_saliency_baselines.palette import quantise
