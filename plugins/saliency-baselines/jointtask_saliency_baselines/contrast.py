@@ -9,6 +9,7 @@ from skimage.segmentation import felzenszwalb
 
 from jointtask_saliency_baselines.border import border_pixels
 from jointtask_saliency_baselines.maps import (
+    Floats,
     Image,
     Labels,
     Map,
@@ -17,10 +18,11 @@ from jointtask_saliency_baselines.maps import (
     pixel_centres,
     saliency_map,
     soften,
+    to_lab,
 )
-from jointtask_saliency_baselines.palette import Palette, quantise, smooth, to_lab
+from jointtask_saliency_baselines.palette import Palette, quantise, smooth
 
-__all__ = ["histogram_contrast", "region_contrast"]
+__all__ = ["histogram_contrast", "region_contrast", "segment", "weighted_contrast"]
 
 _SCALE, _SIGMA, _LEAST_PIXELS = 50.0, 0.5, 200
 """Of the graph-based segmentation (Felzenszwalb and Huttenlocher, IJCV 2004), on CIELAB."""
@@ -33,8 +35,8 @@ _SPATIAL = 0.4
 def histogram_contrast(image: Image) -> Map:
     """Return the histogram-based contrast (HC) of an image: rare colours that differ from the rest stand out.
 
-    The saliency of a colour is its mean CIELAB distance to the colours of all pixels (Cheng et al., CVPR 2011,
-    equation 3), smoothed over a quarter of the palette.
+    The saliency of a colour is its mean CIELAB distance to the colours of all pixels, smoothed over a quarter of
+    the palette (Cheng et al., CVPR 2011).
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def region_contrast(image: Image) -> Map:
     """Return the region-based contrast (RC) of an image: regions unlike large and near ones stand out.
 
     The weighted contrast of regions, without those that the border cuts, is averaged over similar colours and then
-    over each region again (Cheng et al., TPAMI 2015, section 4 and the authors' later rule for the border).
+    over each region again (Cheng et al., TPAMI 2015, and the authors' program for the border).
 
     Parameters
     ----------
@@ -71,9 +73,7 @@ def region_contrast(image: Image) -> Map:
     colours = len(palette.counts)
     if colours <= 2:
         return palette.labels.astype(np.float32)
-    lab = to_lab(image / 255)
-    # scikit-image divides the scale by 255.
-    regions = felzenszwalb(lab, scale=_SCALE * 255, sigma=_SIGMA, min_size=_LEAST_PIXELS).astype(np.int32)
+    regions = segment(to_lab(image / 255))
     count = int(regions.max()) + 1
     border = border_pixels(regions, count)
     saliency = np.where(border, 0, weighted_contrast(palette, regions, count)[regions])
@@ -83,8 +83,15 @@ def region_contrast(image: Image) -> Map:
     return soften(np.where(border, 0, by_region[regions]))
 
 
+def segment(lab: Floats) -> Labels:
+    """Segment an image (H, W, 3) in CIELAB into regions of 200 pixels or more: (H, W), int32, numbered from 0."""
+    # scikit-image divides the scale by 255.
+    regions: Labels = felzenszwalb(lab, scale=_SCALE * 255, sigma=_SIGMA, min_size=_LEAST_PIXELS).astype(np.int32)
+    return regions
+
+
 def weighted_contrast(palette: Palette, regions: Labels, count: int) -> NDArray[np.float64]:
-    """Return the contrast of each region to all others (TPAMI 2015, equation 7), stretched to [0, 1].
+    """Return the contrast of each region to all others (Cheng et al., TPAMI 2015), stretched to [0, 1].
 
     ``S_i = exp(-9 |a_i|^2) sum_j n_j D_ij exp(-|c_i - c_j|^2 / 0.4)``: n_j pixels, D_ij the mean CIELAB distance
     between pixels of the two regions, c centroids and a_i the mean distance to the image's centre in x and in y, all

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
@@ -20,6 +20,7 @@ from jointtask_saliency_baselines.maps import (
     min_max,
     pixel_centres,
     saliency_map,
+    to_lab,
 )
 
 __all__ = ["hierarchical_saliency", "local_contrast", "location", "solve_tree"]
@@ -45,8 +46,8 @@ def hierarchical_saliency(image: Image) -> Map:
     """Return the hierarchical saliency (HS) of an image: regions that differ from their surroundings and lie central.
 
     Each region of three layers has a cue, its local contrast times its location, both stretched to [0, 1]. The
-    saliency minimises the squared differences to the cues and between regions and those that they are part of
-    (Yan et al., CVPR 2013, equation 5); that of the first layer is returned.
+    saliency minimises the squared differences to the cues and between regions and those that they are part of;
+    that of the first layer is returned (Yan et al., CVPR 2013).
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def hierarchical_saliency(image: Image) -> Map:
         0 everywhere if the image has one colour.
     """
     layers = region_layers(image, _SCALES)
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = to_lab(image / 255)
     cues = [min_max(local_contrast(labels, lab)) * min_max(location(labels)) for labels in layers]
     parents = []
     for fine, coarse in itertools.pairwise(layers):
@@ -69,7 +70,7 @@ def hierarchical_saliency(image: Image) -> Map:
 
 
 def local_contrast(labels: Labels, lab: Floats) -> NDArray[np.float64]:
-    """Return the contrast of each region to all others, the near ones above all (CVPR 2013, equation 1).
+    """Return the contrast of each region to all others, the near ones above all.
 
     ``C_i = sum_j n_j exp(-|c_i - c_j|^2 / 0.04) |Lab_i - Lab_j|``: n_j pixels, c centroids in the longer image side.
 
@@ -97,7 +98,7 @@ def local_contrast(labels: Labels, lab: Floats) -> NDArray[np.float64]:
 
 
 def location(labels: Labels) -> NDArray[np.float64]:
-    """Return how central each region is (CVPR 2013, equation 2): (R,), float64 in (0, 1].
+    """Return how central each region is: (R,), float64 in (0, 1].
 
     The mean of ``exp(-9 d^2)`` over its pixels, d the distance to the centre in image sides.
 
@@ -111,7 +112,7 @@ def location(labels: Labels) -> NDArray[np.float64]:
 
 
 def solve_tree(
-    cues: Sequence[Floats], parents: Sequence[NDArray[np.integer]], trust: Sequence[float], consistency: float
+    cues: Sequence[Floats], parents: Sequence[NDArray[np.integer[Any]]], trust: Sequence[float], consistency: float
 ) -> NDArray[np.float64]:
     """Return the saliency of the first layer's regions that minimises the energy of all layers.
 
@@ -141,7 +142,7 @@ def solve_tree(
         passed = consistency / (weights[layer] + consistency)
         weights[layer + 1] += np.bincount(parent, passed * weights[layer], len(weights[layer + 1]))
         wishes[layer + 1] += np.bincount(parent, passed * wishes[layer], len(wishes[layer + 1]))
-    saliency = wishes[-1] / weights[-1]
+    saliency: NDArray[np.float64] = wishes[-1] / weights[-1]
     for layer, parent in reversed(list(enumerate(parents))):
         saliency = (wishes[layer] + consistency * saliency[parent]) / (weights[layer] + consistency)
     return saliency

@@ -1,4 +1,4 @@
-"""Layers of regions, each of larger ones than the last: what HS looks at (Yan et al., CVPR 2013, section 3.1)."""
+"""Layers of regions, each of larger ones than the last: what HS looks at (Yan et al., CVPR 2013)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 from skimage.segmentation import watershed
 
-from jointtask_saliency_baselines.maps import Image, Labels, label_means
+from jointtask_saliency_baselines.maps import Image, Labels, label_means, to_lab
 
 __all__ = ["region_layers", "region_scale"]
 
@@ -35,6 +36,9 @@ def region_layers(image: Image, scales: Sequence[int]) -> list[Labels]:
     regions = _Regions(image)
     layers = []
     for scale in scales:
+        if scale > min(image.shape[:2]):  # everything would be merged
+            layers.append(np.zeros(image.shape[:2], np.int32))
+            continue
         regions.merge_below(scale)
         _, labels = np.unique(regions.labels, return_inverse=True)
         layers.append(labels.reshape(image.shape[:2]).astype(np.int32))
@@ -64,9 +68,9 @@ class _Regions:
         colours = [label_means(self.labels, channel, count).tolist() for channel in np.moveaxis(luv, -1, 0)]
         self.colours: list[tuple[float, float, float]] = list(zip(*colours, strict=True))
         self.pixels: list[int] = np.bincount(self.labels.ravel()).tolist()
-        self.boxes = _boxes(self.labels, count)
+        self.boxes = [(y.start, y.stop, x.start, x.stop) for y, x in find_objects(self.labels + 1)]
         self.neighbours: dict[int, set[int]] = {region: set() for region in range(count)}
-        for one, other in _adjacent(self.labels):
+        for one, other in _adjacent(self.labels).tolist():
             self.neighbours[one].add(other)
             self.neighbours[other].add(one)
 
@@ -116,28 +120,17 @@ class _Regions:
 
 def _watersheds(image: Image) -> Labels:
     """Return the basins of the gradient's magnitude in CIELAB, numbered from 0: (H, W), int32."""
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    squares = [cv2.Sobel(lab, cv2.CV_32F, *order) ** 2 for order in ((1, 0), (0, 1))]
+    lab = to_lab(image / 255)
+    squares = [cv2.Sobel(lab, cv2.CV_64F, *order) ** 2 for order in ((1, 0), (0, 1))]
     magnitude = np.sqrt((squares[0] + squares[1]).sum(axis=2))
-    basins: Labels = watershed(magnitude).astype(np.int32) - 1
-    return basins
+    basins: Labels = watershed(magnitude).astype(np.int32)  # type: ignore[no-untyped-call]  # scikit-image has no types
+    # It finds no basin where the whole image is flat.
+    return np.maximum(basins, 1) - 1
 
 
-def _boxes(labels: Labels, count: int) -> list[tuple[int, int, int, int]]:
-    """Return the first and last row and column of each region, the last excluded."""
-    sides = []
-    for rows in np.indices(labels.shape):
-        for pick, start in ((np.minimum, labels.size), (np.maximum, 0)):
-            side = np.full(count, start)
-            pick.at(side, labels, rows + int(pick is np.maximum))
-            sides.append(side.tolist())
-    return list(zip(*sides, strict=True))
-
-
-def _adjacent(labels: Labels) -> list[list[int]]:
-    """Return the pairs of labels that meet in a row or column, each pair once."""
-    across, down = (labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])
-    pairs = np.concatenate([np.stack([one.ravel(), other.ravel()], axis=1) for one, other in (across, down)])
-    pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1).astype(np.int64)
-    count = labels.size
-    return np.stack(np.divmod(np.unique(pairs[:, 0] * count + pairs[:, 1]), count), axis=1).tolist()
+def _adjacent(labels: Labels) -> NDArray[np.int32]:
+    """Return the pairs of labels that meet in a row or column: (E, 2)."""
+    across = labels[:, :-1].ravel(), labels[:, 1:].ravel()
+    down = labels[:-1].ravel(), labels[1:].ravel()
+    pairs = np.concatenate([across, down], axis=1)
+    return np.unique(pairs[:, pairs[0] != pairs[1]].T, axis=0)

@@ -10,7 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Floats", "Image", "Labels", "Map", "label_means", "min_max", "pixel_centres", "saliency_map", "soften"]
+__all__ = [
+    "MOST_PIXELS",
+    "Floats",
+    "Image",
+    "Labels",
+    "Map",
+    "label_means",
+    "min_max",
+    "pixel_centres",
+    "saliency_map",
+    "soften",
+    "to_lab",
+]
 
 MOST_PIXELS = 512 * 512
 """Of an image that is looked at as it is; those of the usual data sets are smaller."""
@@ -62,7 +74,14 @@ def min_max(values: Floats) -> NDArray[np.float64]:
 
 def pixel_centres(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return how far the centre of each pixel is right of, (1, W), and below, (H, 1), the image's; in pixels."""
-    return np.arange(width)[None] + (1 - width) / 2, np.arange(height)[:, None] + (1 - height) / 2
+    x, y = (np.arange(side, dtype=np.float64) - (side - 1) / 2 for side in (width, height))
+    return x[None], y[:, None]
+
+
+def to_lab(rgb: Floats) -> NDArray[np.float64]:
+    """Convert RGB colours (..., 3) in [0, 1] to CIELAB: L in [0, 100], a and b within about 127 of 0."""
+    lab = cv2.cvtColor(rgb.reshape(1, -1, 3).astype(np.float32), cv2.COLOR_RGB2LAB)
+    return lab.reshape(rgb.shape).astype(np.float64)
 
 
 def label_means(labels: Labels, values: Floats, count: int) -> NDArray[np.float64]:
@@ -85,6 +104,6 @@ def label_means(labels: Labels, values: Floats, count: int) -> NDArray[np.float6
 
 
 def soften(values: Floats) -> Map:
-    """Blur a map (H, W) with a Gaussian of 3 x 3 pixels and sigma 0.8; its range does not grow."""
+    """Blur a map (H, W) with the weights 1, 2, 1 in each direction: OpenCV's Gaussian of 3 x 3 pixels."""
     blurred: Map = cv2.GaussianBlur(values.astype(np.float32), (3, 3), 0)  # type: ignore[assignment]
     return blurred.clip(0, 1)

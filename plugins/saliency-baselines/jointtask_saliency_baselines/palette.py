@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from jointtask_saliency_baselines.maps import Floats, Image, Labels, label_means, min_max
+from jointtask_saliency_baselines.maps import Floats, Image, Labels, label_means, min_max, to_lab
 
-__all__ = ["Palette", "quantise", "smooth", "to_lab"]
+__all__ = ["Palette", "quantise", "smooth"]
 
 _BINS = 12
 """Per channel."""
@@ -33,7 +32,7 @@ class Palette:
     ----------
     labels : ndarray, (H, W), int32
         The colour of each pixel, 0 to K - 1.
-    counts : ndarray, (K,), int64
+    counts : ndarray, (K,), float64
         Pixels of each colour, at least 1.
     rgb : ndarray, (K, 3), float64
         Their mean colour, in [0, 1].
@@ -44,14 +43,14 @@ class Palette:
     """
 
     labels: Labels
-    counts: NDArray[np.int64]
+    counts: NDArray[np.float64]
     rgb: NDArray[np.float64]
     lab: NDArray[np.float64]
     distances: NDArray[np.float64]
 
 
 def quantise(image: Image) -> Palette:
-    """Reduce an image to its frequent colours (Cheng et al., TPAMI 2015, section 3.2).
+    """Reduce an image to its frequent colours (Cheng et al., TPAMI 2015).
 
     Colours are counted in 12 bins a channel. The rarest are dropped as long as fewer than 5 % of the pixels carry
     them; at most 256 are kept, and at least 10 if there are as many. A dropped colour becomes the nearest kept one,
@@ -79,17 +78,12 @@ def quantise(image: Image) -> Palette:
     labels = colour_of[codes]
     rgb = np.stack([label_means(labels, channel, kept) for channel in np.moveaxis(image / 255, -1, 0)], axis=1)
     lab = to_lab(rgb)
-    return Palette(labels, np.bincount(labels.ravel(), minlength=kept), rgb, lab, cdist(lab, lab))
-
-
-def to_lab(rgb: Floats) -> NDArray[np.float64]:
-    """Convert RGB colours (..., 3) in [0, 1] to CIELAB."""
-    lab = cv2.cvtColor(rgb.reshape(-1, 1, 3).astype(np.float32), cv2.COLOR_RGB2LAB)
-    return lab.reshape(rgb.shape).astype(np.float64)
+    counts = np.bincount(labels.ravel(), minlength=kept).astype(np.float64)
+    return Palette(labels, counts, rgb, lab, cdist(lab, lab))
 
 
 def smooth(saliency: Floats, distances: Floats, share: float, weights: Floats) -> NDArray[np.float64]:
-    """Replace the saliency of each colour by a mean over the colours nearest to it (TPAMI 2015, equation 4).
+    """Replace the saliency of each colour by a mean over the colours nearest to it (Cheng et al., CVPR 2011).
 
     ``S'_i = sum_j w_j (T_i - D_ij) S_j / (T_i sum_j w_j)`` over the nearest colours j, i among them, with T_i the sum
     of their distances D_ij; then stretched to [0, 1].
