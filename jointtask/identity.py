@@ -13,7 +13,8 @@ import torch
 from jointtask.assemble import Assembly
 from jointtask.device import device_name
 from jointtask.errors import ConfigError
-from jointtask.load import dump, parse
+from jointtask.load import dump, load, parse
+from jointtask.registry import Registry
 from jointtask.rundir import RunDirectory
 from jointtask.start import digest_start
 
@@ -52,7 +53,7 @@ def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
     ConfigError
         Listing every difference.
     """
-    old = _flat(parse(directory.config))
+    old = _flat(_resolved(directory, work.registry))
     new = _flat(tomllib.loads(dump(work.runfile)))
     before, now = directory.read_versions(), versions_of(work)
     lines = _differences(
@@ -75,6 +76,14 @@ def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
         for name in loose
         if before.get(name) != now[name]
     ]
+
+
+def _resolved(directory: RunDirectory, registry: Registry) -> Mapping[str, Any]:
+    """Return what a run was asked for, with the defaults of settings that have come since."""
+    try:
+        return tomllib.loads(dump(load(directory.config, (), registry)))
+    except ConfigError:  # it names what is gone since, and is another run by its text
+        return parse(directory.config)
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
