@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jointtask import hookimpl
-from jointtask.component import Component
+from jointtask.component import Component, NoSettings, late
 
-_PREDICTORS: tuple[Component, ...] = ()
+_PREDICTORS: tuple[Component, ...] = (
+    Component(
+        "fgseg-lite",
+        NoSettings,
+        late("jointtask_saliency_baselines.transfer:fgseg_lite"),
+        "window masks of training images that look alike, then GrabCut (stand-in for FgSeg)",
+    ),
+)
 
 
 @hookimpl
