@@ -14,6 +14,18 @@ _PREDICTORS: tuple[Component, ...] = (
         late("jointtask_saliency_baselines.transfer:fgseg_lite"),
         "window masks of training images that look alike, then GrabCut (stand-in for FgSeg)",
     ),
+    Component(
+        "cpmc-lite-oracle",
+        NoSettings,
+        late("jointtask_saliency_baselines.oracle:cpmc_lite_oracle"),
+        "ranked min-cut segments, as many as the true mask chooses (an oracle; stand-in for CPMC)",
+    ),
+    Component(
+        "objprop-lite-oracle",
+        NoSettings,
+        late("jointtask_saliency_baselines.oracle:objprop_lite_oracle"),
+        "ranked segments grown from regions, as many as the true mask chooses (an oracle; stand-in for Object Proposals)",
+    ),
 )
 
 
