@@ -39,7 +39,8 @@ def gradients(frame: NDArray[np.uint8], boxes: NDArray[np.integer[Any]]) -> NDAr
     histograms = cv2.HOGDescriptor((_SIDE, _SIDE), block, cell, cell, _ORIENTATIONS)
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     patches = [
-        cv2.resize(grey[y1:y2, x1:x2], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for x1, y1, x2, y2 in boxes.tolist()
+        cv2.resize(grey[y1:y2, x1:x2], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+        for x1, y1, x2, y2 in boxes.tolist()
     ]
     return np.stack([np.asarray(histograms.compute(patch), np.float32).ravel() for patch in patches])
 
@@ -61,10 +62,12 @@ def window_masks(mask: NDArray[np.uint8], boxes: NDArray[np.integer[Any]]) -> ND
     """
     scaled = mask * np.uint8(255)
     size = (MASK_SIDE, MASK_SIDE)
-    return np.stack([
-        np.asarray(cv2.resize(scaled[y1:y2, x1:x2], size, interpolation=cv2.INTER_AREA), np.uint8)
-        for x1, y1, x2, y2 in boxes.tolist()
-    ])
+    return np.stack(
+        [
+            np.asarray(cv2.resize(scaled[y1:y2, x1:x2], size, interpolation=cv2.INTER_AREA), np.uint8)
+            for x1, y1, x2, y2 in boxes.tolist()
+        ]
+    )
 
 
 @frozen(eq=False)
@@ -83,7 +86,7 @@ class Basis:
 
     def project(self, histograms: NDArray[np.float32]) -> NDArray[np.float32]:
         """Project histograms (N, 1764) to descriptors (N, 128)."""
-        return (histograms - self.mean) @ self.components
+        return np.asarray((histograms - self.mean) @ self.components, np.float32)
 
 
 def fit_basis(histograms: NDArray[np.floating[Any]]) -> Basis:

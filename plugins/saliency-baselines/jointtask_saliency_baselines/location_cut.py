@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jointtask_saliency_baselines.graph_cut import contrast_weights, cut_grid
-from jointtask_saliency_baselines.mixture import Mixture, fit, refit
+from jointtask_saliency_baselines.mixture import fit, refit
 from jointtask_saliency_baselines.working_size import shrink
 
 __all__ = ["location_cut"]
@@ -60,16 +60,21 @@ def _cut(image: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.b
         return np.zeros_like(mask)
     links = contrast_weights(image, _GAMMA, by_distance=True)
     colours, odds = image.reshape(-1, 3), np.log(prior / (1 - prior))
-    models: tuple[Mixture, ...] = tuple(fit(colours, side.ravel(), _COMPONENTS) for side in (mask, ~mask))
+    models = [fit(colours, weights, _COMPONENTS) for weights in _sides(mask)]
     for _ in range(_ITERATIONS):
         densities = [model.log_densities(colours) + np.log(model.weights) for model in models]
-        labels = [density.argmax(axis=1) for density in densities]
         evidence = densities[0].max(axis=1) - densities[1].max(axis=1)
         before, mask = mask, cut_grid(evidence.reshape(mask.shape) + odds, np.zeros_like(odds), links)
         if (mask == before).all() or mask.all() or not mask.any():
             break
-        models = tuple(
-            refit(colours, side.ravel(), label, _COMPONENTS)
-            for side, label in zip((mask, ~mask), labels, strict=True)
-        )
+        models = [
+            refit(colours, weights, density.argmax(axis=1), _COMPONENTS)
+            for weights, density in zip(_sides(mask), densities, strict=True)
+        ]
     return mask
+
+
+def _sides(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights of the pixels, (H W,) each, in the colours of the object and in those of the background."""
+    inside = mask.ravel().astype(np.float64)
+    return inside, 1 - inside

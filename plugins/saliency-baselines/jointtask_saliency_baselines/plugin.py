@@ -24,7 +24,7 @@ _PREDICTORS: tuple[Component, ...] = (
         "objprop-lite-oracle",
         NoSettings,
         late("jointtask_saliency_baselines.oracle:objprop_lite_oracle"),
-        "ranked segments grown from regions, as many as the true mask chooses (an oracle; stand-in for Object Proposals)",
+        "ranked region segments, as many as the true mask chooses (an oracle; stand-in for Object Proposals)",
     ),
 )
 

@@ -92,4 +92,4 @@ def diversify(scores: Floats, overlap: Floats, most: int, trade: float = _TRADE)
 
 
 def _with_squares(features: Floats) -> NDArray[np.float64]:
-    return np.concatenate([features, np.square(features)], axis=1).astype(np.float64)
+    return np.asarray(np.concatenate([features, np.square(features)], axis=1), np.float64)

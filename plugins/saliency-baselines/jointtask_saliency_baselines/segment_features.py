@@ -83,10 +83,12 @@ def _hull_areas(segments: Segments, labels: NDArray[np.int32]) -> NDArray[np.flo
     order = np.argsort(labels, axis=None, kind="stable")
     pixels = np.split(order, np.cumsum(np.bincount(labels.ravel()))[:-1])
     outlines = [_hull(np.stack(np.divmod(part, labels.shape[1])[::-1], axis=1), pixels=True) for part in pixels]
-    return np.array([
-        cv2.contourArea(_hull(np.concatenate([outlines[part] for part in np.flatnonzero(segment)])))
-        for segment in segments
-    ])
+    return np.array(
+        [
+            cv2.contourArea(_hull(np.concatenate([outlines[part] for part in np.flatnonzero(segment)])))
+            for segment in segments
+        ]
+    )
 
 
 def _hull(points: NDArray[np.integer[Any]], *, pixels: bool = False) -> NDArray[np.int32]:
@@ -98,9 +100,8 @@ def _hull(points: NDArray[np.integer[Any]], *, pixels: bool = False) -> NDArray[
 
 def _colour_differences(member: NDArray[np.float64], graph: SuperpixelGraph) -> NDArray[np.float64]:
     """Return the chi-squared distances between the histograms of the mean colours inside and outside."""
-    lightness, a, b = ((graph.colours + (0, 128, 128)) / (100, 256, 256) * _LEVELS).astype(np.int64).T.clip(
-        0, np.array(_LEVELS)[:, None] - 1
-    )
+    unit = (graph.colours + np.array([0, 128, 128])) / [100, 256, 256]
+    lightness, a, b = np.clip((unit * _LEVELS).astype(np.int64), 0, np.array(_LEVELS) - 1).T
     bins = (lightness * _LEVELS[1] + a) * _LEVELS[2] + b
     histogram = np.zeros((len(bins), int(np.prod(_LEVELS))))
     histogram[np.arange(len(bins)), bins] = graph.sizes

@@ -31,6 +31,7 @@ _SAME = 0.95
 
 _REGIONS = 60
 _REGION_SHARE = (0.005, 0.4)
+_SAME_REGION = 0.7
 _REGION_OFFSETS = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03)
 
 _CERTAIN = 1e9
@@ -63,7 +64,7 @@ def region_segments(graph: SuperpixelGraph) -> Segments:
 
     A region is object. Every other pixel prefers the object by its affinity, which is how much it has the region's
     colour, and one of 8 offsets; nothing is certain to be background. The regions are up to 60 of a colour hierarchy,
-    between 0.005 and 0.4 of the image, the largest first.
+    between 0.005 and 0.4 of the image and of mutual overlaps up to 0.7, the largest first.
 
     Parameters
     ----------
@@ -91,8 +92,12 @@ def distinct(cuts: Iterable[NDArray[np.bool_]], graph: SuperpixelGraph) -> Segme
     once = {cut.tobytes(): cut for cut in cuts}
     segments = np.array(list(once.values()), np.bool_).reshape(-1, len(graph.sizes))
     share = segments @ graph.sizes / graph.sizes.sum()
-    segments = segments[(share >= _LEAST_SHARE) & (share <= _MOST_SHARE)]
-    same = overlaps(segments, graph.sizes) > _SAME
+    return _apart(segments[(share >= _LEAST_SHARE) & (share <= _MOST_SHARE)], graph.sizes, _SAME)
+
+
+def _apart(segments: Segments, sizes: NDArray[np.int64], most: float) -> Segments:
+    """Keep the segments that overlap no earlier one by more than this."""
+    same = overlaps(segments, sizes) > most
     kept: list[int] = []
     for index in range(len(segments)):
         if not same[index, kept].any():
@@ -120,9 +125,9 @@ def _parametric_cuts(graph: SuperpixelGraph) -> Iterator[NDArray[np.bool_]]:
 def _region_cuts(graph: SuperpixelGraph) -> Iterator[NDArray[np.bool_]]:
     regions = merge_tree(graph.colours, graph.sizes, graph.edges)
     share = regions @ graph.sizes / graph.sizes.sum()
-    regions = regions[np.argsort(-share, kind="stable")]
-    share = np.sort(share)[::-1]
-    for region in regions[(share >= _REGION_SHARE[0]) & (share <= _REGION_SHARE[1])][:_REGIONS]:
+    order = np.argsort(-share, kind="stable")
+    usable = order[(share[order] >= _REGION_SHARE[0]) & (share[order] <= _REGION_SHARE[1])]
+    for region in _apart(regions[usable], graph.sizes, _SAME_REGION)[:_REGIONS]:
         likeness = _likeness(graph, region)
         for offset in _REGION_OFFSETS:
             yield _cut(graph, region, np.zeros_like(region), likeness + offset)

@@ -8,12 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 from attrs import frozen
+from jointtask_object_extraction.decode import squash
+from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 from numpy.typing import NDArray
 
 from jointtask.cache import CachedArrays, cached_arrays
 from jointtask.component import Context, NoSettings
-from jointtask_object_extraction.decode import squash
-from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 from jointtask_saliency_baselines.descriptors import Basis, fit_basis, gradients, window_masks
 from jointtask_saliency_baselines.location_cut import location_cut
 from jointtask_saliency_baselines.training import evenly, training_sample
@@ -142,7 +142,7 @@ class Library:
         """Return the mean mask of windows (N, K), of those that `nearest` found: (N, 16, 16), in [0, 1]."""
         images, place = np.unique(found // WINDOWS, return_inverse=True)
         masks = self.arrays.batch(images, ["mask"])["mask"][place.reshape(found.shape), found % WINDOWS]
-        return masks.mean(axis=1, dtype=np.float32) / 255
+        return np.asarray(masks.mean(axis=1, dtype=np.float32) / 255)
 
 
 @frozen(eq=False)
@@ -180,7 +180,7 @@ def soft_mask(boxes: NDArray[np.int32], masks: NDArray[np.float32]) -> NDArray[n
     for (x1, y1, x2, y2), mask in zip(boxes.tolist(), masks, strict=True):
         total[y1:y2, x1:x2] += cv2.resize(mask, (x2 - x1, y2 - y1), interpolation=cv2.INTER_LINEAR)
         cover[y1:y2, x1:x2] += 1
-    return total / np.maximum(cover, 1)
+    return np.asarray(total / np.maximum(cover, 1))
 
 
 def _smallest(values: NDArray[np.float32]) -> NDArray[np.intp]:

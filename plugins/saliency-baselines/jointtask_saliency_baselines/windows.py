@@ -7,10 +7,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from jointtask_object_extraction.photograph import FRAME
 from numpy.typing import NDArray
 from skimage.segmentation import felzenszwalb
 
-from jointtask_object_extraction.photograph import FRAME
 from jointtask_saliency_baselines.hierarchy import adjacent_pairs, merge_tree
 
 __all__ = ["WINDOWS", "box_overlap", "windows"]
@@ -72,8 +72,9 @@ def _region_boxes(frame: NDArray[np.uint8]) -> NDArray[np.int32]:
         np.maximum.at(high, labels, coordinate + 1)
         lows.append(np.where(member, low, FRAME).min(axis=1))
         highs.append(np.where(member, high, 0).max(axis=1))
-    boxes = np.stack([*lows, *highs], axis=1).astype(np.int32)
-    return boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= _LEAST_SIDE]
+    boxes: NDArray[np.int32] = np.stack([*lows, *highs], axis=1).astype(np.int32)
+    large: NDArray[np.int32] = boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= _LEAST_SIDE]
+    return large
 
 
 def _centre_boxes() -> NDArray[np.int32]:
@@ -85,7 +86,7 @@ def _centre_boxes() -> NDArray[np.int32]:
     ]
     clipped = np.rint(np.clip(boxes, 0, 1) * FRAME)
     offset = np.abs(clipped[:, :2] + clipped[:, 2:] - FRAME).sum(axis=1)
-    return clipped[np.argsort(offset, kind="stable")].astype(np.int32)
+    return np.asarray(clipped[np.argsort(offset, kind="stable")], np.int32)
 
 
 def _distinct(kept: NDArray[np.int32], candidates: NDArray[np.int32], most: int) -> NDArray[np.int32]:
