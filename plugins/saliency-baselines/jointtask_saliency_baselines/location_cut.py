@@ -14,9 +14,6 @@ from jointtask_saliency_baselines.working_size import shrink
 
 __all__ = ["location_cut"]
 
-_LEVEL = 0.2
-"""Prior at which a pixel begins as object."""
-
 _COMPONENTS = 5
 _GAMMA = 50.0
 _ITERATIONS = 3
@@ -26,7 +23,7 @@ _LEAST = 1e-3
 Floats = NDArray[np.floating[Any]]
 
 
-def location_cut(image: NDArray[np.uint8], prior: Floats) -> NDArray[np.float32]:
+def location_cut(image: NDArray[np.uint8], prior: Floats, level: float = 0.2) -> NDArray[np.float32]:
     """Cut the object out of an image, whose colours are unknown but whose place is roughly known.
 
     Pixels of colour z and prior m cost ``-log(m p(z | object))`` as object and ``-log((1 - m) p(z | background))`` as
@@ -39,23 +36,25 @@ def location_cut(image: NDArray[np.uint8], prior: Floats) -> NDArray[np.float32]
         RGB.
     prior : ndarray, (h, w), float
         Probability of the object, in [0, 1], of any size: it is stretched over the image.
+    level : float
+        Prior at which a pixel begins as object; 0.2 is that of the authors' demonstration.
 
     Returns
     -------
     ndarray, (H, W), float32
-        The object where it is at least 0.5; between 0 and 1 only where an image was enlarged again. All 0 if the
-        prior leaves no pixel to the object, or none to the background.
+        The object where it is at least 0.5; between 0 and 1 only where an image was enlarged again. All 0 if no
+        pixel begins as object, or all do.
     """
     height, width = image.shape[:2]
     small = shrink(image)
     size = small.shape[1], small.shape[0]
     place = np.asarray(cv2.resize(prior.astype(np.float64), size, interpolation=cv2.INTER_LINEAR))
-    mask = _cut(small / 255.0, np.clip(place, _LEAST, 1 - _LEAST))
+    mask = _cut(small / 255.0, np.clip(place, _LEAST, 1 - _LEAST), level)
     return np.asarray(cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _cut(image: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.bool_]:
-    mask = prior >= _LEVEL
+def _cut(image: NDArray[np.float64], prior: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
+    mask = prior >= level
     if mask.all() or not mask.any():
         return np.zeros_like(mask)
     links = contrast_weights(image, _GAMMA, by_distance=True)
