@@ -14,7 +14,8 @@ from jointtask_saliency_baselines.descriptors import LENGTH, fit_basis, gradient
 from jointtask_saliency_baselines.graph_cut import STEPS, contrast_weights
 from jointtask_saliency_baselines.location_cut import location_cut
 from jointtask_saliency_baselines.training import evenly
-from jointtask_saliency_baselines.transfer import Library, Transfer, fgseg_lite, soft_mask
+from jointtask_saliency_baselines.transfer import Transfer, fgseg_lite, soft_mask
+from jointtask_saliency_baselines.window_library import Library
 from jointtask_saliency_baselines.windows import WINDOWS, windows
 
 from jointtask.component import Context, NoSettings
@@ -90,7 +91,7 @@ def test_nearest_windows_are_those_of_a_full_search(context: Context, predict: T
 def test_chunks_make_no_difference(predict: Transfer, monkeypatch: pytest.MonkeyPatch) -> None:
     queries = RANDOM.normal(size=(5, LENGTH)).astype(np.float32)
     whole = np.sort(predict.library.nearest(queries))
-    monkeypatch.setattr("jointtask_saliency_baselines.transfer._CHUNK", 4)
+    monkeypatch.setattr("jointtask_saliency_baselines.window_library._CHUNK", 4)
     np.testing.assert_array_equal(np.sort(predict.library.nearest(queries)), whole)
 
 
