@@ -116,7 +116,7 @@ def cut_grid(
     return side
 
 
-def contrast_weights(image: Floats, gamma: float) -> NDArray[np.float64]:
+def contrast_weights(image: Floats, gamma: float, *, by_distance: bool = False) -> NDArray[np.float64]:
     """Return the weights of the links between neighbouring pixels: weak where the colour changes.
 
     ``gamma / |step| * exp(-beta * |difference of colour|^2)``, ``beta = 0.5 / mean(|difference of colour|^2)`` over
@@ -128,6 +128,8 @@ def contrast_weights(image: Floats, gamma: float) -> NDArray[np.float64]:
         In a colour space whose distances mean something, such as Lab.
     gamma : float
         Weight of a link between two neighbours of one colour in a row or column.
+    by_distance : bool
+        Divide each squared difference by ``|step|`` where beta's mean is taken, as Kuettel and Ferrari do (CVPR 2012).
 
     Returns
     -------
@@ -141,7 +143,10 @@ def contrast_weights(image: Floats, gamma: float) -> NDArray[np.float64]:
         difference = image[here] - image[there]
         contrasts.append(np.einsum("hwc,hwc->hw", difference, difference))
     pairs = sum(contrast.size for contrast in contrasts)
-    total = sum(float(contrast.sum(dtype=np.float64)) for contrast in contrasts)
+    total = sum(
+        float(contrast.sum(dtype=np.float64)) / (np.hypot(*step) if by_distance else 1.0)
+        for step, contrast in zip(STEPS, contrasts, strict=True)
+    )
     beta = 0.5 * pairs / total if total else 0.0
     for step, weight, contrast in zip(STEPS, weights, contrasts, strict=True):
         weight[_neighbours(step)[0]] = gamma / np.hypot(*step) * np.exp(-beta * contrast)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jointtask import hookimpl
-from jointtask.component import Component, Context, NoSettings
+from jointtask.component import Component, Context, NoSettings, late
 
 _MAPS = {
     "hc": "histogram contrast (Cheng et al., CVPR 2011)",
@@ -18,6 +18,26 @@ _CUTS = {
     "saliencycut": ("max-flow", "cut by SaliencyCut as published"),
     "grabcut": ("grabcut", "cut by SaliencyCut around OpenCV's grabCut"),
 }
+_LEARNERS = (
+    Component(
+        "fgseg-lite",
+        NoSettings,
+        late("jointtask_saliency_baselines.transfer:fgseg_lite"),
+        "window masks of training images that look alike, then GrabCut (stand-in for FgSeg)",
+    ),
+    Component(
+        "cpmc-lite-oracle",
+        NoSettings,
+        late("jointtask_saliency_baselines.oracle:cpmc_lite_oracle"),
+        "ranked min-cut segments, as many as the true mask chooses (an oracle; stand-in for CPMC)",
+    ),
+    Component(
+        "objprop-lite-oracle",
+        NoSettings,
+        late("jointtask_saliency_baselines.oracle:objprop_lite_oracle"),
+        "ranked region segments, as many as the true mask chooses (an oracle; stand-in for Object Proposals)",
+    ),
+)
 
 
 @hookimpl
@@ -29,7 +49,7 @@ def jointtask_predictors() -> Sequence[Component]:
         for name, text in _MAPS.items()
         for key, (cut, how) in _CUTS.items()
     ]
-    return [*maps, *cuts]
+    return [*maps, *cuts, *_LEARNERS]
 
 
 def _rival(method: str, cut: Any) -> Callable[[NoSettings, Context], Any]:

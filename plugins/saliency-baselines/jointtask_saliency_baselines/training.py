@@ -1,0 +1,43 @@
+"""What the rivals that learn take from the training data."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jointtask.component import Context
+from jointtask.data import Dataset
+from jointtask.errors import ConfigError
+
+__all__ = ["evenly", "training_sample"]
+
+
+def training_sample(context: Context, name: str, most: int) -> tuple[Dataset, NDArray[np.intp]]:
+    """Return the training data, and the positions of at most so many examples, evenly spaced.
+
+    Parameters
+    ----------
+    context : Context
+    name : str
+        Of the predictor, for the error.
+    most : int
+        Number of examples that are enough.
+
+    Raises
+    ------
+    ConfigError
+        If there is no training data to learn from.
+    """
+    train = context.train
+    if train is None or not len(train):
+        raise ConfigError(
+            f"{name}: no training data",
+            cause="this predictor learns from annotated images",
+            remedy="name it in evaluate.predictors of a run file, which has training data",
+        )
+    return train, evenly(np.arange(len(train)), most)
+
+
+def evenly(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Return at most so many of the rows, evenly spaced, the first and the last among them."""
+    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.intp)]
