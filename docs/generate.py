@@ -26,6 +26,7 @@ DISTRIBUTIONS = (
     "jointtask-object-extraction",
     "jointtask-digit-reading",
     "jointtask-event-detection",
+    "jointtask-saliency-baselines",
 )
 """Whose components the page lists."""
 

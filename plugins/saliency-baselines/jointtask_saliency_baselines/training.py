@@ -26,14 +26,15 @@ def training_sample(context: Context, name: str, most: int) -> tuple[Dataset, ND
     Raises
     ------
     ConfigError
-        If there is no training data to learn from.
+        If there is no training data to learn from, or it has no masks.
     """
     train = context.train
-    if train is None or not len(train):
+    if train is None or not len(train) or "mask" not in train.batch([0]):
         raise ConfigError(
-            f"{name}: no training data",
+            f"{name}: no training data" + (" with masks" if train else ""),
             cause="this predictor learns from annotated images",
-            remedy="name it in evaluate.predictors of a run file, which has training data",
+            remedy="give `jointtask evaluate` some with --set data.train.name=..., or name it in evaluate.predictors of a"
+            " run file",
         )
     return train, evenly(np.arange(len(train)), most)
 
