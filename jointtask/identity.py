@@ -32,6 +32,7 @@ def versions_of(work: Assembly) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "plugins": work.registry.versions(work.runfile),
+        "code": work.registry.code(work.runfile),
         "device": device_name(work.context.device),
         "threads": torch.get_num_threads(),
         "start": digest_start(work.runfile.run.start),
@@ -71,7 +72,11 @@ def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
         )
     loose = ("device", "threads", "processes", "torch")
     before.setdefault("processes", 1)  # as in every run from before there could be more
+    code = before.get("code", {})
+    edited = [name for name, digest in now["code"].items() if code.get(name, digest) != digest]
     return [
+        f"warning: the code of {name} was edited since this run began; --fresh starts the run again" for name in edited
+    ] + [
         f"{name} was {before.get(name)}, is {now[name]}: the run goes on, but not bit for bit as it would have"
         for name in loose
         if before.get(name) != now[name]

@@ -23,7 +23,17 @@ from jointtask import __version__, hookspecs
 from jointtask.api import why_unsupported
 from jointtask.errors import ConfigError, PluginError, UserError
 
-__all__ = ["HOOKS", "Failure", "Plugins", "Source", "implementations", "load_plugins", "notify", "reason"]
+__all__ = [
+    "HOOKS",
+    "Failure",
+    "Plugins",
+    "Source",
+    "code_digest",
+    "implementations",
+    "load_plugins",
+    "notify",
+    "reason",
+]
 
 GROUP = "jointtask"
 """The entry-point group that plugins are found by."""
@@ -249,6 +259,14 @@ def _named(file: str | os.PathLike[str]) -> _Candidate:
             remedy="name an existing Python file, or a module that can be imported",
         ) from error
     return _single(path, content)
+
+
+def code_digest(plugin: object) -> str:
+    """Return a digest of all Python files of the package, or of the one file, that a plugin's module belongs to."""
+    root = sys.modules[getattr(plugin, "__name__", "").partition(".")[0]]
+    folders = [Path(folder) for folder in getattr(root, "__path__", ())]
+    files = sorted(path for folder in folders for path in folder.rglob("*.py")) or [Path(root.__file__ or "")]
+    return _digest(b"\0".join(path.read_bytes() for path in files))
 
 
 def _digest(content: bytes) -> str:

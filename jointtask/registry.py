@@ -14,7 +14,7 @@ from jointtask.component import Command, Component, PanelComponent, SamplerCompo
 from jointtask.describe import type_name
 from jointtask.errors import ConfigError, PluginError
 from jointtask.guard import guarded
-from jointtask.plugins import Failure, Plugins, Source, implementations, load_plugins, notify, reason
+from jointtask.plugins import Failure, Plugins, Source, code_digest, implementations, load_plugins, notify, reason
 
 if TYPE_CHECKING:
     from jointtask.config import RunFile, Table
@@ -145,6 +145,15 @@ class Registry:
         """Return the version of every distribution that a run takes components from."""
         sources = {self.source(kind, name) for kind, name in _named(runfile)}
         return {source.distribution: source.version for source in sorted(sources, key=str)}
+
+    def code(self, runfile: RunFile) -> dict[str, str]:
+        """Return a digest of the code of every distribution that a run takes components from.
+
+        A version says as much, but not of one that is installed as its authors edit it.
+        """
+        sources = {self.source(kind, name) for kind, name in _named(runfile)}
+        modules = dict(self.plugins.manager.list_name_plugin())
+        return {source.distribution: code_digest(modules[source.plugin]) for source in sorted(sources, key=str)}
 
     def rows(self) -> list[PluginRow]:
         """Return one row for each plugin found, by name."""

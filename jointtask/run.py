@@ -198,7 +198,7 @@ def describe(directory: RunDirectory, work: Assembly, state: State) -> RunRecord
         directory=str(directory.path),
         config=tomllib.loads(dump(work.runfile)),
         versions={
-            **{name: str(value) for name, value in versions.items() if name not in ("plugins", "data")},
+            **{name: str(value) for name, value in versions.items() if name not in ("plugins", "code", "data")},
             **versions["plugins"],
         },
         data={

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from jointtask import plugins
 from jointtask.errors import ConfigError
-from jointtask.plugins import load_plugins, notify
+from jointtask.plugins import code_digest, load_plugins, notify
 
 PluginFile = Callable[..., str]
 
@@ -17,6 +18,19 @@ def test_builtins_come_through_the_same_manager() -> None:
     loaded = load_plugins()
     assert loaded.loaded["jointtask"].distribution == "jointtask"
     assert loaded.manager.has_plugin("jointtask")
+
+
+def test_the_digest_of_code_is_that_of_a_whole_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "digested"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "other.py").write_text("value = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("digested")
+    before = code_digest(module)
+    assert code_digest(module) == before
+    (package / "other.py").write_text("value = 2\n")
+    assert code_digest(module) != before
 
 
 @pytest.mark.parametrize(

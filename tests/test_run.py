@@ -17,8 +17,10 @@ import torch
 from safetensors.torch import save_file
 from toy import run_file
 
+from jointtask.assemble import assemble
 from jointtask.errors import ConfigError, RunError, UserError
 from jointtask.failure import NonFiniteError
+from jointtask.identity import require_same_run
 from jointtask.keeper import Keeper, StoppedError
 from jointtask.load import load
 from jointtask.predict import load_predictor
@@ -173,6 +175,23 @@ def test_the_directory_of_another_run_is_refused(finished: tuple[Path, RunRecord
     assert "data.train: was" in text
     assert "--fresh" in text
     assert outcome(path) == before
+
+
+def test_what_has_come_since_is_no_difference_and_edited_code_is_told(tmp_path: Path, registry: Registry) -> None:
+    start(tmp_path, registry)
+    directory = tmp_path / "runs" / "toy"
+    text = (directory / "config.toml").read_text()
+    assert "relocations = 0" in text
+    (directory / "config.toml").write_text(
+        text.replace("relocations = 0", "")
+    )  # as in a run from before there were any
+    versions = json.loads((directory / "versions.json").read_text())
+    assert versions["code"]["toy.py"].startswith("sha256:")
+    versions["code"]["toy.py"] = "sha256:of other code"
+    (directory / "versions.json").write_text(json.dumps(versions))
+    runfile = load(tmp_path / "run.toml", [], registry)
+    notes = require_same_run(RunDirectory(directory), assemble(runfile, registry, SilentProgress()))
+    assert [note for note in notes if "toy.py was edited" in note and "--fresh" in note]
 
 
 def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path, registry: Registry) -> None:

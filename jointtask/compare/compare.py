@@ -111,7 +111,8 @@ def _require_runnable(plan: Plan, registry: Registry, fresh: bool, progress: Pro
                 runfile = arm.at(plan.folder, k)
                 directory = RunDirectory(plan.folder / runfile.run.name)
                 if directory.exists and not fresh:
-                    require_same_run(directory, attrs.evolve(work, runfile=runfile))
+                    for note in require_same_run(directory, attrs.evolve(work, runfile=runfile)):
+                        progress.say(f"{runfile.run.name}: {note}")
         except UserError as error:
             reasons.setdefault(str(error), []).append(f"arm '{arm.name}'")
         finally:

@@ -33,8 +33,7 @@ def training_sample(context: Context, name: str, most: int) -> tuple[Dataset, ND
         raise ConfigError(
             f"{name}: no training data" + (" with masks" if train else ""),
             cause="this predictor learns from annotated images",
-            remedy="give `jointtask evaluate` some with --set data.train.name=..., or name it in evaluate.predictors of a"
-            " run file",
+            remedy="give some with --set data.train.name=..., or name it in evaluate.predictors of a run file",
         )
     return train, evenly(np.arange(len(train)), most)
 
