@@ -85,9 +85,9 @@ def run_file_page(registry: Registry) -> str:
             parts.append(_table(settings_of(Optimizer)))
         if kind is not None:
             parts += [section(registry, kind, distribution) for distribution in DISTRIBUTIONS]
-    parts += [COMPARE, _table(settings_of(CompareTable))]
-    names = [section(registry, kind, owner) for kind in ("metric", "predictor") for owner in DISTRIBUTIONS]
-    return "\n".join(filter(None, [*parts, *names]))
+        if name == "evaluate":
+            parts += [section(registry, each, owner) for each in ("metric", "predictor") for owner in DISTRIBUTIONS]
+    return "\n".join(filter(None, [*parts, COMPARE, _table(settings_of(CompareTable))]))
 
 
 def section(registry: Registry, kind: str, distribution: str) -> str:

@@ -341,10 +341,13 @@ def components(
     For each component: where it comes from, and its settings with their types, bounds and defaults.
     """
     from jointtask.registry import KINDS
+    from jointtask.structure import near
     from jointtask.summary import component_lines, component_list
 
     if kind is not None and kind not in KINDS:
-        raise ConfigError(f"there is no kind '{kind}' of component", remedy=f"name one of {', '.join(KINDS)}")
+        raise ConfigError(
+            f"there is no kind '{kind}' of component{near(kind, KINDS)}", remedy=f"name one of {', '.join(KINDS)}"
+        )
     registry = _registry(plugin)
     kinds = list(KINDS) if kind is None else [kind]
     if json:

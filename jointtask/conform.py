@@ -90,7 +90,8 @@ class _Part:
     """One component under trial."""
 
     def __init__(self, registry: Registry, kind: str, title: str, name: str, device: torch.device) -> None:
-        self.what = f"the {title} '{name}' of {registry.source(kind, name)}"
+        self.source = registry.source(kind, name)
+        self.what = f"the {title} '{name}' of {self.source}"
         self.device = device
 
     def fault(self, found: str, expected: str) -> PluginError:
@@ -138,5 +139,5 @@ class _Part:
             raise
         except Exception as error:
             raise PluginError(
-                f"{self.what}: {method} raised an error", cause=reason(error), remedy=remedy(error)
+                f"{self.what}: {method} raised an error", cause=reason(error), remedy=remedy(error, self.source)
             ) from error

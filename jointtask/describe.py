@@ -10,7 +10,18 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import attrs
 from attrs import Attribute, frozen
 
-__all__ = ["FACTORY", "Setting", "bound", "leaves", "optional", "settings_of", "show", "type_name", "with_article"]
+__all__ = [
+    "FACTORY",
+    "Setting",
+    "bound",
+    "either",
+    "leaves",
+    "optional",
+    "settings_of",
+    "show",
+    "type_name",
+    "with_article",
+]
 
 FACTORY: Any = attrs.Factory
 """The class of the defaults that a function makes; attrs types it as a function."""
@@ -82,7 +93,7 @@ def type_name(kind: Any, *, plural: bool = False) -> str:
     if kind in _SCALARS:
         return _SCALARS[kind] + "s" * plural
     if origin is Literal and all(isinstance(option, str) for option in arguments):
-        return _either([show(option) for option in arguments])
+        return either([show(option) for option in arguments])
     if origin is tuple and Ellipsis not in arguments and arguments:
         return ("arrays of " if plural else "array of ") + ", ".join(type_name(item) for item in arguments)
     if origin in (Sequence, list, tuple) and arguments:
@@ -129,11 +140,12 @@ def bound(validator: Any) -> str:
     if hasattr(validator, "min_length"):
         return "non-empty" if validator.min_length == 1 else f"of length {validator.min_length} or more"
     if hasattr(validator, "options"):
-        return _either([show(option) for option in validator.options])
+        return either([show(option) for option in validator.options])
     return ""
 
 
-def _either(choices: Sequence[str]) -> str:
+def either(choices: Sequence[str]) -> str:
+    """Join choices: "a, b or c"."""
     return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
 
 

@@ -56,6 +56,11 @@ def check_draws(draws: Draws, examples: int, states: int, name: str) -> None:
 
     if not isinstance(draws, Draws):
         raise fault(f"returned {type(draws).__name__}, not Draws")
+    for part in ("index", "energy", "log_weight", "accepted"):
+        value = getattr(draws, part)
+        if not isinstance(value, Tensor) and not (part == "accepted" and value is None):
+            kind = type(value)
+            raise fault(f"returned '{part}' as {kind.__module__}.{kind.__qualname__}; expected a tensor")
     shape = draws.index.shape
     if len(shape) != 2 or shape[0] != examples or shape[1] < 1:
         raise fault(f"returned an index of shape {tuple(shape)}; expected ({examples}, K) with K of at least 1")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from jointtask.errors import RunError
 
-__all__ = ["NonFiniteError", "require_finite"]
+__all__ = ["NonFiniteError", "mark", "require_finite"]
 
 
 class NonFiniteError(RunError):
@@ -44,3 +44,22 @@ def require_finite(values: Tensor, ids: Sequence[str], what: str) -> None:
         remedy="lower optimizer.rate or set optimizer.clip, and look at the examples named;"
         " the last good checkpoint is kept",
     )
+
+
+def mark(states: Tensor, index: Tensor) -> None:
+    """Set the states (B, K) of (B, N), in place.
+
+    Raises
+    ------
+    IndexError
+        If a state is off the grid. It is looked for only where torch has refused, so it costs nothing.
+    """
+    try:
+        states.scatter_(1, index, True)
+    except RuntimeError as error:
+        if index.dtype != torch.int64 or not bool(((index < 0) | (index >= states.shape[1])).any()):
+            raise
+        raise IndexError(
+            f"energies were asked for of states {int(index.min())} to {int(index.max())}; "
+            f"the grid has 0 to {states.shape[1] - 1}"
+        ) from error

@@ -35,7 +35,7 @@ def guarded(kind: str, title: str, component: Component, source: Source) -> Comp
         except (Exception, SystemExit) as error:
             if isinstance(error, OSError) and error.errno in _NOT_THE_PLUGINS:
                 raise
-            raise PluginError(f"{what} cannot be built", cause=reason(error), remedy=remedy(error)) from error
+            raise PluginError(f"{what} cannot be built", cause=reason(error), remedy=remedy(error, source)) from error
         # Listing components should not have to wait for torch.
         from jointtask.contracts import CONTRACTS
 
@@ -44,11 +44,12 @@ def guarded(kind: str, title: str, component: Component, source: Source) -> Comp
     return attrs.evolve(component, build=build)
 
 
-def remedy(error: BaseException) -> str:
+def remedy(error: BaseException, source: Source) -> str:
     """Say what to do about an exception that came out of a plugin."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"install what it needs: the module '{error.name.partition('.')[0]}'"
-    return f"report it to the plugin's authors; {TRACEBACK}=1 shows the traceback"
+    shown = f"{TRACEBACK}=1 shows the traceback"
+    return shown if source.named else f"report it to the plugin's authors; {shown}"
 
 
 @contextmanager
@@ -65,7 +66,7 @@ def blaming(plugins: Plugins) -> Iterator[None]:
         source = _culprit(error, plugins)
         if source is None or (isinstance(error, OSError) and error.errno in _NOT_THE_PLUGINS):
             raise
-        raise RunError(f"the plugin {source} failed", cause=reason(error), remedy=remedy(error)) from error
+        raise RunError(f"the plugin {source} failed", cause=reason(error), remedy=remedy(error, source)) from error
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def override(data: Mapping[str, Any], overrides: Sequence[str]) -> tuple[dict[st
     dict
         The changed tables.
     list of str
-        What was dropped, a line for each component that changed.
+        What was dropped, a line for each component that lost keys.
 
     Raises
     ------
@@ -60,8 +60,8 @@ def apply(data: Mapping[str, Any], settings: Sequence[Setting]) -> tuple[dict[st
             if old != value:
                 core = {field.name for field in attrs.fields(_TABLES.get(keys[0], Table))}
                 dropped = {key: parent.pop(key) for key in list(parent) if key not in core}
-                lost = ", ".join(f"{key} = {_toml(item)}" for key, item in dropped.items()) or "nothing"
-                notes.append(f"{'.'.join(keys[:-1])}: '{old}' became '{value}'; dropped {lost}")
+                lost = ", ".join(f"{key} = {_toml(item)}" for key, item in dropped.items())
+                notes += [f"{'.'.join(keys[:-1])}: '{old}' became '{value}'; dropped {lost}"] if lost else []
         _assign(parent, keys, value)
     return result, notes
 

@@ -63,6 +63,11 @@ class Source:
     distribution: str
     version: str
 
+    @property
+    def named(self) -> bool:
+        """Whether it was named with ``--plugin``, and not installed."""
+        return self.version.startswith("sha256:")
+
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}"
 
@@ -312,7 +317,14 @@ def _verify(plugin: object) -> None:
             raise PluginError(f"the function {name} is not marked with @jointtask.hookimpl")
         if options["wrapper"] or options["hookwrapper"]:
             raise PluginError(f"{name} is a hook wrapper; hooks are collected and cannot be wrapped")
-    try:
-        trial.register(plugin, "trial")
-    except pluggy.PluginValidationError as error:
-        raise PluginError(" ".join(str(error).splitlines()[1:])) from error
+        has, takes = _arguments(getattr(hookspecs, hook)), _arguments(getattr(plugin, name))
+        if not set(takes) <= set(has):
+            known = f"the hook takes {' and '.join(has)}, or fewer" if has else "the hook takes no arguments"
+            raise PluginError(f"wrong arguments in {name}({', '.join(takes)}): {known}")
+
+
+def _arguments(function: Callable[..., Any]) -> list[str]:
+    """Return the names of what must be given to a function: pluggy gives nothing to an argument with a default."""
+    parameters = inspect.signature(function).parameters.values()
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in variable]

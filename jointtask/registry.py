@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -19,7 +20,7 @@ from jointtask.plugins import Failure, Plugins, Source, code_digest, implementat
 if TYPE_CHECKING:
     from jointtask.config import RunFile, Table
 
-__all__ = ["KINDS", "Entry", "Kind", "PluginRow", "Registry", "build_registry", "load_registry"]
+__all__ = ["KINDS", "TRIAL", "Entry", "Kind", "PluginRow", "Registry", "build_registry", "load_registry"]
 
 
 @frozen
@@ -57,6 +58,9 @@ KINDS: Mapping[str, Kind] = {
     "reporter": Kind("jointtask_reporters", Component, "reporter"),
 }
 """Every kind of component, by the name that `Registry.find` and ``jointtask components`` take."""
+
+TRIAL = "jointtask.testing.trial"
+"""The module with the small pair of tasks, whose components are called trial-..."""
 
 
 @frozen
@@ -197,12 +201,13 @@ class Registry:
                 f"the {title} '{name}' is claimed by {' and '.join(map(str, sources))}, so neither is used",
                 remedy=f"disable one: JOINTTASK_DISABLE_PLUGINS={sources[0].plugin}",
             )
+        trial = name.startswith("trial-") and TRIAL not in self.plugins.loaded
         near = get_close_matches(name, entries, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ConfigError(
             f"no {title} is called '{name}'{hint}",
             cause="; ".join(f"not used: {failure.source}: {failure.reason}" for failure in self.failures),
-            remedy=f"available: {self.available(kind)}",
+            remedy=f"add --plugin {TRIAL}" if trial else f"available: {self.available(kind)}",
         )
 
 
@@ -234,6 +239,7 @@ def build_registry(plugins: Plugins) -> Registry:
                 sources = claims[name, key] = tuple(entry.source for entry in claimed)
                 text = f"the {kind.title} '{key}' is claimed by {' and '.join(map(str, sources))}; neither is used"
                 failures.extend(Failure(source, text) for source in dict.fromkeys(sources))
+    failures += _missing_terms(entries, claims)
     return Registry(plugins=plugins, entries=entries, claims=claims, failures=tuple(failures))
 
 
@@ -243,6 +249,16 @@ def _collect(kind: Kind, source: Source, call: Callable[[], Any], failures: list
     except (Exception, SystemExit) as error:
         failures.append(Failure(source, f"{kind.hook} raised {reason(error)}"))
         return ()
+
+
+def _missing_terms(entries: Mapping[str, Mapping[str, Entry]], claims: Iterable[tuple[str, str]]) -> Iterator[Failure]:
+    """Yield a failure for each proposal term that a sampler names and no plugin gives; the sampler itself is used."""
+    known = {*entries["proposal"], *(name for kind, name in claims if kind == "proposal")}
+    for entry in entries["sampler"].values():
+        for term in () if isinstance(entry.item.proposal, str) else entry.item.proposal:
+            if term not in known:
+                text = f"the proposal term '{term}' of the sampler '{entry.item.name}': no plugin gives it"
+                yield Failure(entry.source, f"{text}; given: {', '.join(sorted(known))}")
 
 
 def _verify(kind: Kind, item: Any) -> None:
@@ -258,8 +274,29 @@ def _verify(kind: Kind, item: Any) -> None:
         return
     if not callable(item.build):
         raise PluginError(f"{what}: its build cannot be called")
+    if problem := _build_problem(item.build):
+        raise PluginError(f"{what}: {problem}")
+    if isinstance(item, SamplerComponent) and not _is_proposal(item.proposal):
+        raise PluginError(f"{what}: proposal must be 'all', 'none' or a tuple of names of terms, got {item.proposal!r}")
     if problem := _settings_problem(kind, item.settings):
         raise PluginError(f"{what}: {problem}")
+
+
+def _build_problem(build: Callable[..., Any]) -> str:
+    """Say why a function cannot be called as ``build(settings, context)``; "" if it can, or nothing is known."""
+    try:
+        signature = inspect.signature(build)
+    except ValueError:  # a function written in C may have none
+        return ""
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return f"its build takes ({', '.join(signature.parameters)}); expected build(settings, context)"
+    return ""
+
+
+def _is_proposal(value: object) -> bool:
+    return value in ("all", "none") or (isinstance(value, tuple) and all(isinstance(name, str) for name in value))
 
 
 def _settings_problem(kind: Kind, settings: Any) -> str:
@@ -283,9 +320,11 @@ def _settings_problem(kind: Kind, settings: Any) -> str:
             return f"its setting '{key.alias}' is a core key of the table"
         if kind.core is None and key.init and key.default is attrs.NOTHING:
             return f"its setting '{key.alias}' needs a default, as no table can set it"
+        if key.name not in hints:
+            return f"its setting '{key.alias}' has no type annotation"
         try:
             type_name(hints[key.name])
-        except (TypeError, KeyError) as error:
+        except TypeError as error:
             return f"its setting '{key.alias}': {error}"
     return ""
 

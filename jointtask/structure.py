@@ -268,7 +268,7 @@ def _names(fields: Iterable[Attribute[Any]]) -> list[str]:
     return [field.alias or field.name for field in fields]
 
 
-def near(value: object, known: Sequence[str]) -> str:
+def near(value: object, known: Iterable[str]) -> str:
     """Return a hint at the known name that is nearest to a wrong one; "" if none is near."""
     near = get_close_matches(value, known, 1) if isinstance(value, str) else []
     return f"; did you mean '{near[0]}'?" if near else ""

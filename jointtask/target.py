@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from jointtask.failure import require_finite
+from jointtask.failure import mark, require_finite
 from jointtask.latent import LatentGrid
 from jointtask.pair import Pair
 from jointtask.task import Batch
@@ -99,7 +99,7 @@ class NetworkTarget:
     def energy(self, index: Tensor) -> Tensor:
         """Return the energies (B, K) of states (B, K); see `Target.energy`."""
         wanted = torch.zeros_like(self.downstream, dtype=torch.bool)
-        wanted.scatter_(1, index, True)
+        mark(wanted, index)
         self._evaluate(wanted)
         return self.upstream.gather(1, index) + self.downstream.gather(1, index)
 

@@ -94,6 +94,7 @@ SAMPLERS = {
     "NaN": ("Draws(index, energy * torch.nan, weight)", "returned NaN among energies or weights"),
     "off the grid": ("Draws(index + 9, energy, weight)", "returned a state off the grid; expected 0 to 8"),
     "a type": ("Draws(index.float(), energy, weight)", "returned an index of torch.float32; expected torch.int64"),
+    "an array": ("Draws(index.numpy(), energy, weight)", "returned 'index' as numpy.ndarray; expected a tensor"),
     "nothing": ("None", "returned NoneType, not Draws"),
 }
 
@@ -106,6 +107,13 @@ def test_a_sampler_that_returns_what_it_must_not(call: Call, wrong: str) -> None
     assert "the sampler 'odd' of odd.py sha256:" in said
     assert message in said
     assert "Traceback" not in said
+
+
+def test_a_sampler_that_asks_for_states_off_the_grid(call: Call) -> None:
+    code, _, said = call(sampler("Draws(index, target.energy(index + 9), weight)"), "sampler.name=odd")
+    assert code == 1
+    assert "cause: IndexError: energies were asked for of states 13 to 13; the grid has 0 to 8" in said
+    assert "\n  remedy: JOINTTASK_TRACEBACK=1 shows the traceback" in said
 
 
 def test_a_sampler_that_raises(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

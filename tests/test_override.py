@@ -81,6 +81,12 @@ def test_names_come_first_whatever_the_order() -> None:
     assert notes[1] == "data.test: 'folder' became 'other'; dropped path = \"/b\", mode = \"slow\""
 
 
+def test_a_component_that_had_no_keys_drops_none() -> None:
+    data, notes = override({"sampler": {"name": "gibbs", "estimate": "best"}}, ["sampler.name=none"])
+    assert data == {"sampler": {"name": "none", "estimate": "best"}}
+    assert notes == []
+
+
 def test_the_same_component_keeps_its_keys() -> None:
     data, notes = override(FULL, ["sampler.name=metropolis-hastings"])
     assert data == FULL

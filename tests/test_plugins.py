@@ -49,7 +49,14 @@ def test_the_digest_of_code_is_that_of_a_whole_package(tmp_path: Path, monkeypat
             "there is no hook 'jointtask_sampler'; did you mean 'jointtask_samplers'?",
         ),
         ("def jointtask_samplers():\n    return []\n", "jointtask_samplers is not marked with @jointtask.hookimpl"),
-        ("@hookimpl\ndef jointtask_run_started(recrod): ...\n", "jointtask_run_started(recrod)"),
+        (
+            "@hookimpl\ndef jointtask_run_failed(recrod): ...\n",
+            "wrong arguments in jointtask_run_failed(recrod): the hook takes record and error, or fewer",
+        ),
+        (
+            "@hookimpl\ndef jointtask_tasks(context): ...\n",
+            "wrong arguments in jointtask_tasks(context): the hook takes no arguments",
+        ),
         ("@hookimpl(wrapper=True)\ndef jointtask_samplers():\n    return (yield)\n", "is a hook wrapper"),
     ],
 )

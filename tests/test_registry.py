@@ -9,7 +9,7 @@ import pytest
 from jointtask.component import SamplerComponent
 from jointtask.config import RunFile, SamplerTable, Table, TaskTable
 from jointtask.errors import ConfigError
-from jointtask.registry import KINDS, Registry, load_registry
+from jointtask.registry import KINDS, TRIAL, Registry, load_registry
 from jointtask.structure import structure
 
 PluginFile = Callable[..., str]
@@ -123,6 +123,21 @@ def test_a_name_claimed_twice_by_one_plugin(plugin_file: PluginFile) -> None:
             "SamplerComponent('mine', NoSettings, None, 'text', exact=True, proposal='all')",
             "its build cannot be called",
         ),
+        (
+            "",
+            "SamplerComponent('mine', NoSettings, lambda settings: None, 'text', exact=True, proposal='all')",
+            "its build takes (settings); expected build(settings, context)",
+        ),
+        (
+            "",
+            "SamplerComponent('mine', NoSettings, print, 'text', exact=True, proposal='some')",
+            "proposal must be 'all', 'none' or a tuple of names of terms, got 'some'",
+        ),
+        (
+            "@attrs.frozen\nclass S:\n    number = attrs.field(default=1)\n",
+            SAMPLER.format(name="mine", settings="S"),
+            "its setting 'number' has no type annotation",
+        ),
     ],
 )
 def test_what_breaks_the_contract_is_refused_and_the_rest_is_used(
@@ -133,6 +148,27 @@ def test_what_breaks_the_contract_is_refused_and_the_rest_is_used(
     assert registry.find("sampler", "good").name == "good"
     (found,) = reasons(registry)
     assert reason in found
+
+
+def test_a_term_that_no_plugin_gives_is_told_and_the_sampler_is_used(plugin_file: PluginFile) -> None:
+    item = "SamplerComponent('mine', NoSettings, print, 'text', exact=True, proposal=('gaussian', 'gausian'))"
+    registry = load_registry([plugin_file(samplers(item))])
+    assert registry.find("sampler", "mine").name == "mine"
+    (reason,) = reasons(registry)
+    assert reason.startswith("the proposal term 'gausian' of the sampler 'mine': no plugin gives it; given: ")
+
+
+def test_the_names_of_the_small_pair_say_where_they_come_from(light_registry: Registry) -> None:
+    with pytest.raises(ConfigError) as caught:
+        light_registry.find("bridge", "trial-interval")
+    assert caught.value.remedy == f"add --plugin {TRIAL}"
+    trial = load_registry([TRIAL])
+    names = {name.partition(" ")[2] for row in trial.rows() if row.source.plugin == TRIAL for name in row.provides}
+    assert names
+    assert all(name.startswith("trial-") for name in names)
+    with pytest.raises(ConfigError) as caught:
+        trial.find("bridge", "trial-intervall")
+    assert caught.value.remedy.startswith("available: ")
 
 
 def test_a_hook_that_raises_does_not_take_the_others_along(plugin_file: PluginFile) -> None:

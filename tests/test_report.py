@@ -407,6 +407,13 @@ def test_each_warning_names_a_setting(record: RunRecord, changes: dict[str, Any]
     assert setting in found[0]
 
 
+def test_only_a_sampler_that_has_moves_is_told_to_raise_them(record: RunRecord) -> None:
+    config = {**record.config, "sampler": {"name": "gibbs", "sweeps": 3, "estimate": "weighted"}}
+    for changes in ({"acceptance": 0.01}, {"moved": 0.0}, {"effective": 0.5}, {"oracle": OracleRecord(8, 60.0, 0.2)}):
+        (found,) = warnings(attrs.evolve(changed(record, **changes), config=config))
+        assert "sampler.moves" not in found
+
+
 RING = {"-120": 30, "0": 10, "120": 40}
 
 

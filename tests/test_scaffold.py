@@ -128,7 +128,8 @@ def test_the_command_says_what_it_wrote_and_what_is_next(
     assert caught.value.code == 0
     said = capsys.readouterr().out
     assert "wrote mine/jointtask_mine.py" in said
-    assert "  jointtask run trial.toml --plugin jointtask_mine.py --plugin jointtask.testing.trial" in said
+    assert "  pip install -e '.[test]'\n  python -m pytest\n" in said
+    assert "  jointtask run trial.toml --fresh --plugin jointtask_mine.py --plugin jointtask.testing.trial" in said
     with pytest.raises(SystemExit) as caught:
         cli.main(["new", "sampler", "mine"])
     assert caught.value.code == 2

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from jointtask.describe import either
 from jointtask.record import OWN, RoundRecord, RunRecord, SamplerRecord
 from jointtask.report import text
 from jointtask.report.scores import ScoreTable, score_tables
@@ -85,10 +86,12 @@ def _objective(record: RunRecord) -> list[str]:
 
 def _sampler(number: int, seen: SamplerRecord, config: Mapping[str, Any]) -> list[str]:
     found = []
+    longer = ["raise sampler.moves"] if setting(config, "sampler", "moves") is not None else []
     if seen.acceptance is not None and seen.acceptance < ACCEPTANCE:
+        ways = either([*longer, "remove a [[proposal]] term", "set sampler.name = 'gibbs'"])
         found.append(
             f"Only {text.share(seen.acceptance)} of the moves of round {number} were accepted, so chains hardly leave "
-            "where they start: raise sampler.moves, remove a [[proposal]] term, or set sampler.name = 'gibbs'."
+            f"where they start: {ways}."
         )
     if seen.gain < 0:
         found.append(
@@ -96,20 +99,21 @@ def _sampler(number: int, seen: SamplerRecord, config: Mapping[str, Any]) -> lis
         )
     if seen.moved == 0:
         found.append(
-            f"No estimate of round {number} differs from no adjustment, so joint training changes nothing: raise "
-            "downstream.weight or sampler.moves."
+            f"No estimate of round {number} differs from no adjustment, so joint training changes nothing: "
+            f"{either(['raise downstream.weight', *longer])}."
         )
     draws = setting(config, "em", "draws", 1)
     if setting(config, "sampler", "estimate") == "weighted" and seen.effective is not None and seen.effective < draws:
         found.append(
             f"Round {number} had {text.number(seen.effective)} effective draws an example where em.draws asks for "
-            f"{draws}: raise sampler.moves or lower em.draws."
+            f"{draws}: {either([*longer, 'lower em.draws'])}."
         )
     if seen.oracle is not None and seen.oracle.regret > REGRET * max(seen.gain + seen.oracle.regret, 0.0) > 0:
+        ways = either([*longer, "set sampler.name = 'exhaustive'"])
         found.append(
             f"The sampler's estimates of round {number} stay {text.number(seen.oracle.regret)} above the exhaustive "
             f"optimum (mean of {seen.oracle.examples} examples, em.oracle_examples), where the gain is "
-            f"{text.number(seen.gain)}: raise sampler.moves or set sampler.name = 'exhaustive'."
+            f"{text.number(seen.gain)}: {ways}."
         )
     return found
 

@@ -18,7 +18,7 @@ from jointtask.api import supported_range
 from jointtask.errors import ConfigError
 from jointtask.files import write_atomic
 from jointtask.registry import KINDS as COMPONENTS
-from jointtask.registry import Registry
+from jointtask.registry import TRIAL, Registry
 
 __all__ = ["KINDS", "Scaffold", "scaffold"]
 
@@ -27,8 +27,6 @@ PARTS = ("sampler", "task", "bridge", "proposal", "dataset", "metric")
 
 KINDS = (*PARTS, "plugin", "run")
 """Everything that can be written."""
-
-TRIAL = "jointtask.testing.trial"
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 50
@@ -95,10 +93,11 @@ def scaffold(kind: str, name: str, folder: Path, registry: Registry) -> Scaffold
         return Scaffold([Path(target.name)], [f"jointtask run {target.name} --plugin {TRIAL}"])
     _write_folder(target, files)
     if kind == "plugin":
-        run = [f"PYTHONPATH=. jointtask run trial.toml --plugin {_module(name)}.plugin"]
+        run = "jointtask run trial.toml --fresh"
     else:
-        run = [f"jointtask run trial.toml --plugin {_module(name)}.py --plugin {TRIAL}"]
-    return Scaffold([Path(name, file) for file in files], [f"cd {name}", "pytest", *run, "pip install -e ."])
+        run = f"jointtask run trial.toml --fresh --plugin {_module(name)}.py --plugin {TRIAL}"
+    commands = [f"cd {name}", "pip install -e '.[test]'", "python -m pytest", run]
+    return Scaffold([Path(name, file) for file in files], commands)
 
 
 def _require_free(kind: str, name: str, registry: Registry) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from jointtask.draws import Draws
+from jointtask.failure import mark
 from jointtask.latent import LatentGrid
 
 __all__ = ["TabulatedTarget", "frequencies", "posterior", "total_variation"]
@@ -40,7 +41,7 @@ class TabulatedTarget:
 
     def energy(self, index: Tensor) -> Tensor:
         """Return the energies (B, K) of states (B, K)."""
-        self.evaluated.scatter_(1, index, True)
+        mark(self.evaluated, index)
         return self.table.gather(1, index)
 
 
