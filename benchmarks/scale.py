@@ -25,7 +25,7 @@ from jointtask_object_extraction.pairs import Pair
 from measuring import build, machine, milliseconds, table
 from torch.utils.flop_counter import FlopCounterMode
 
-from jointtask.assemble import chosen, shared_examples
+from jointtask.assemble import chosen
 from jointtask.cache import cached_arrays
 from jointtask.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from jointtask.distributed import joined
@@ -33,6 +33,7 @@ from jointtask.estep import Sampled
 from jointtask.latent import LatentGrid
 from jointtask.latents import Latents
 from jointtask.mstep import epoch_order
+from jointtask.overlap import overlaps
 from jointtask.progress import SilentProgress
 from jointtask.randomness import Streams
 from jointtask.summarise import summarise_estep
@@ -89,7 +90,7 @@ def storage(examples: int, draws: int) -> list[list[str]]:
     measure("random streams and 20 proposals", lambda: proposed(ids))
     measure("the examples that are enumerated", lambda: chosen(ids, 8))
     data: Any = type("Data", (), {"digests": digests, "ids": ids})()
-    measure("looking for examples of two data sets", lambda: shared_examples({"train": data, "test": data}))
+    measure("looking for examples of two data sets", lambda: overlaps({"train": data, "test": data}))
     with tempfile.TemporaryDirectory() as folder:
         tensors = {f"latents.{name}": tensor for name, tensor in latents.tensors().items()}
         tensors |= {f"columns.{name}": tensor for name, tensor in columns.items()}

@@ -29,7 +29,7 @@ def training_sample(context: Context, name: str, most: int) -> tuple[Dataset, ND
         If there is no training data to learn from, or it has no masks.
     """
     train = context.train
-    if train is None or not len(train) or "mask" not in train.batch([0]):
+    if train is None or not len(train) or train.example(0).mask is None:
         raise ConfigError(
             f"{name}: no training data" + (" with masks" if train else ""),
             cause="this predictor learns from annotated images",
