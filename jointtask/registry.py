@@ -202,7 +202,7 @@ class Registry:
                 remedy=f"disable one: JOINTTASK_DISABLE_PLUGINS={sources[0].plugin}",
             )
         trial = name.startswith("trial-") and TRIAL not in self.plugins.loaded
-        near = get_close_matches(name, entries, 1)
+        near = [] if trial else get_close_matches(name, entries, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ConfigError(
             f"no {title} is called '{name}'{hint}",

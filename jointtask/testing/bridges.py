@@ -61,7 +61,8 @@ def check_bridge(
         Maps the target of `condition` to the prediction of a downstream task that is always right: what `restore` makes
         of it is compared with ``batch[truth]``, inside the base reference of each example.
     truth : str, optional
-        The annotation that `restore` should give back; needs `perfect`.
+        The annotation that `restore` should give back; needs `perfect`. Of class labels that are integers, leave both
+        out, or name a one-hot annotation of the batch.
     tolerance : float
         Largest mean absolute difference of the two.
 
