@@ -33,7 +33,8 @@ def training_sample(context: Context, name: str, most: int) -> tuple[Dataset, ND
         raise ConfigError(
             f"{name}: no training data" + (" with masks" if train else ""),
             cause="this predictor learns from annotated images",
-            remedy="give some with --set data.train.name=..., or name it in evaluate.predictors of a run file",
+            remedy="give `jointtask evaluate` some as --set data.train.name=..., or name it in a run file's"
+            " evaluate.predictors",
         )
     return train, evenly(np.arange(len(train)), most)
 
