@@ -137,7 +137,7 @@ def open_directory(directory: RunDirectory, work: Assembly, state: State, fresh:
         if checkpoint is not None:
             state.restore(checkpoint)
             notes.append(f"{directory.path}: going on in round {state.round}, after {state.epoch} epochs")
-    elif directory.path.is_dir() and any(directory.path.iterdir()):
+    elif directory.path.is_dir() and directory.taken:
         raise ConfigError(
             f"{directory.path} is not empty and holds no run",
             cause="it has checkpoints, but no config.toml" if (directory.path / "checkpoints").exists() else "",

@@ -42,6 +42,13 @@ class RunDirectory:
         """Whether a run has been here."""
         return self.config.exists()
 
+    @property
+    def taken(self) -> bool:
+        """Whether it holds more than what a run leaves that was killed before its `config.toml` was there."""
+        begun = ("checkpoints", "versions.json")
+        others = (path.name for path in self.path.iterdir() if path.name not in begun)
+        return any(not name.endswith(".part") for name in others) or any(self.path.glob("checkpoints/*"))
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Make the directory and hold it, so that no other process runs in it at the same time.

@@ -201,6 +201,21 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path, registry:
         start(tmp_path, registry)
 
 
+def test_a_run_killed_while_its_directory_was_made_begins_again(tmp_path: Path, registry: Registry) -> None:
+    directory = tmp_path / "runs" / "toy"
+    (directory / "checkpoints").mkdir(parents=True)
+    (directory / "versions.json").write_text("{}")
+    (directory / ".config.toml.0a1b2c3d.part").write_text("[run]")
+    assert start(tmp_path, registry).finished
+
+
+def test_checkpoints_without_a_run_file_are_refused(tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / "runs" / "toy" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "runs" / "toy" / "checkpoints" / "1.safetensors").write_bytes(b"hours of work")
+    with pytest.raises(ConfigError, match=r"has checkpoints, but no config\.toml"):
+        start(tmp_path, registry)
+
+
 def test_fresh_starts_again(tmp_path: Path, registry: Registry) -> None:
     start(tmp_path, registry, "run.seed=1")
     start(tmp_path, registry, fresh=True)
