@@ -18,7 +18,7 @@ import torch
 from jointtask_object_extraction.metrics import iou
 from torch import Tensor
 
-from jointtask.assemble import make_context, trained
+from jointtask.assemble import make_context, read_data, trained
 from jointtask.evaluate import through
 from jointtask.load import load_trained
 from jointtask.pair import Pair
@@ -61,7 +61,7 @@ def budget(run: Path, limit: int, states: int) -> list[float]:
     if table is None:
         raise SystemExit(f"{run} has no test data")
     context = make_context(runfile.run, progress, "cpu")
-    dataset: Any = registry.find("dataset", table.name).build(table.settings, context)
+    dataset = read_data("test", table, registry, context)
     predictor = trained(directory, runfile, registry, context)
     plain = through(Predictor(predictor.pair))
     grid = predictor.pair.bridge.grid.states

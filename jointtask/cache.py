@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from jointtask.errors import DataError, RunError
 from jointtask.progress import Bar, Progress
 
-__all__ = ["CachedArrays", "FaultsError", "cached_arrays"]
+__all__ = ["CachedArrays", "FaultsError", "cached_arrays", "explained"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -174,7 +174,7 @@ def cached_arrays(
     RunError
         If the folder cannot be written or read.
     """
-    with _explained(folder):
+    with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     shards = [
         _Shard(folder / f"{_digest(keys[start:stop])}.npy", start, stop)
@@ -238,7 +238,7 @@ def _build(shard: _Shard, make: Callable[[int], Arrays], pool: ThreadPoolExecuto
 def _write(path: Path, record: NDArray[Any]) -> None:
     """Write a file whole or not at all."""
     temporary = path.with_suffix(f".{uuid4().hex}.tmp")
-    with _explained(path.parent):
+    with explained(path.parent):
         try:
             with temporary.open("xb") as file:
                 np.save(file, record)
@@ -250,7 +250,7 @@ def _write(path: Path, record: NDArray[Any]) -> None:
 
 def _layout(shard: _Shard) -> _Layout | None:
     """Read the layout of a shard's file, or return None where there is no such file or not a whole one."""
-    with _explained(shard.path.parent):
+    with explained(shard.path.parent):
         try:
             record = np.load(shard.path, mmap_mode="r")
         except FileNotFoundError:
@@ -268,7 +268,7 @@ def _layout(shard: _Shard) -> _Layout | None:
 
 def _mapped(shard: _Shard, layout: _Layout) -> dict[str, NDArray[Any]]:
     """Map a shard's arrays; the map lives as long as they do."""
-    with _explained(shard.path.parent):
+    with explained(shard.path.parent):
         try:
             with shard.path.open("rb") as file:
                 content = mmap(file.fileno(), 0, access=ACCESS_READ)
@@ -294,8 +294,14 @@ def _remove_stale(folder: Path) -> None:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Turn a full or closed disk into an error that says where, and what to do."""
+def explained(folder: Path) -> Iterator[None]:
+    """Turn what a full or closed disk raises into a `RunError` that says where, and what to do.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder of the cache that is read or written.
+    """
     try:
         yield
     except OSError as error:

@@ -147,17 +147,18 @@ class Registry:
 
     def versions(self, runfile: RunFile) -> dict[str, str]:
         """Return the version of every distribution that a run takes components from."""
-        sources = {self.source(kind, name) for kind, name in _named(runfile)}
-        return {source.distribution: source.version for source in sorted(sources, key=str)}
+        return {source.distribution: source.version for source in self._sources(runfile)}
 
     def code(self, runfile: RunFile) -> dict[str, str]:
         """Return a digest of the code of every distribution that a run takes components from.
 
         A version says as much, but not of one that is installed as its authors edit it.
         """
-        sources = {self.source(kind, name) for kind, name in _named(runfile)}
         modules = dict(self.plugins.manager.list_name_plugin())
-        return {source.distribution: code_digest(modules[source.plugin]) for source in sorted(sources, key=str)}
+        return {source.distribution: code_digest(modules[source.plugin]) for source in self._sources(runfile)}
+
+    def _sources(self, runfile: RunFile) -> list[Source]:
+        return sorted({self.source(kind, name) for kind, name in _named(runfile)}, key=str)
 
     def rows(self) -> list[PluginRow]:
         """Return one row for each plugin found, by name."""

@@ -16,7 +16,7 @@ from jointtask.errors import ConfigError
 from jointtask.progress import Bar
 from jointtask_object_extraction.photograph import Extraction, Photograph
 
-__all__ = ["Predictor", "colour_contrast", "mean_mask", "otsu"]
+__all__ = ["Predictor", "colour_contrast", "mean_mask", "otsu", "training_data"]
 
 Predictor = Callable[[Photograph], Extraction]
 
@@ -67,13 +67,7 @@ def mean_mask(settings: NoSettings, context: Context) -> Predictor:
     ConfigError
         If there is no training data to learn from.
     """
-    if context.train is None:
-        raise ConfigError(
-            "mean-mask: no training data",
-            cause="this predictor is the mean of the training masks",
-            remedy="name it in evaluate.predictors of a run file, which has training data",
-        )
-    train = context.train
+    train = training_data(context, "mean-mask")
     with context.progress.phase("mean mask", 2 * len(train)) as bar:
         total = sum((masks.sum(dim=0) for masks in _masks(train, bar)), start=torch.zeros((), dtype=torch.int64))
         mean = total.double() / len(train)
@@ -86,6 +80,32 @@ def mean_mask(settings: NoSettings, context: Context) -> Predictor:
         return Extraction(np.asarray(resized, dtype=np.float32), None)
 
     return predict
+
+
+def training_data(context: Context, name: str) -> Dataset:
+    """Return the training data that a predictor learns from.
+
+    Parameters
+    ----------
+    context : Context
+        With what the predictor is built.
+    name : str
+        Of the predictor, for the error.
+
+    Raises
+    ------
+    ConfigError
+        If there is no training data to learn from, or it has no masks.
+    """
+    train = context.train
+    if train is None or not len(train) or train.example(0).mask is None:
+        raise ConfigError(
+            f"{name}: no training data" + (" with masks" if train else ""),
+            cause="this predictor learns from annotated images",
+            remedy="give `jointtask evaluate` some as --set data.train.name=..., or name it in a run file's"
+            " evaluate.predictors",
+        )
+    return train
 
 
 def _otsu_threshold(grey: NDArray[np.uint8]) -> float:

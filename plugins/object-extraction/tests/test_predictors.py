@@ -36,6 +36,10 @@ class Masks:
     def batch(self, index: Sequence[int]) -> dict[str, torch.Tensor]:
         return {"mask": self.masks[list(index)]}
 
+    def example(self, index: int) -> Photograph:
+        mask = self.masks[index].numpy().astype(bool)
+        return Photograph(str(index), np.zeros((*mask.shape, 3), np.uint8), mask)
+
 
 def disc(background: tuple[int, int, int], colour: tuple[int, int, int]) -> Photograph:
     image = np.full((120, 160, 3), background, np.uint8)
@@ -83,6 +87,13 @@ def test_mean_mask_ignores_the_image_and_fits_its_size(tmp_path: Path) -> None:
     rows, columns = np.nonzero(probability >= 0.5)
     assert abs(rows.min() - 28) <= 1
     assert abs(columns.max() - 335) <= 1
+
+
+def test_mean_mask_needs_masks(tmp_path: Path) -> None:
+    train = Masks(torch.zeros(1, 8, 8, dtype=torch.uint8))
+    train.example = lambda index: Photograph("bare", np.zeros((8, 8, 3), np.uint8), None)  # type: ignore[method-assign]
+    with pytest.raises(ConfigError, match="no training data with masks"):
+        mean_mask(NoSettings(), context(tmp_path, train))
 
 
 def test_mean_mask_needs_training_data(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from jointtask_saliency_baselines.maps import (
     Image,
     Labels,
     Map,
+    label_colours,
     label_means,
     min_max,
     pixel_centres,
@@ -87,7 +88,7 @@ def local_contrast(labels: Labels, lab: Floats) -> NDArray[np.float64]:
     """
     pixels = np.bincount(labels.ravel()).astype(np.float64)
     count = len(pixels)
-    colour = np.stack([label_means(labels, channel, count) for channel in np.moveaxis(lab, -1, 0)], axis=1)
+    colour = label_colours(labels, lab, count)
     centres = np.stack([label_means(labels, side, count) for side in pixel_centres(*labels.shape)], axis=1)
     centres /= max(labels.shape)
     contrast = []

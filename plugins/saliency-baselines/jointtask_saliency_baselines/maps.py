@@ -16,12 +16,14 @@ __all__ = [
     "Image",
     "Labels",
     "Map",
+    "label_colours",
     "label_means",
     "min_max",
     "pixel_centres",
     "saliency_map",
     "soften",
     "to_lab",
+    "working_size",
 ]
 
 MOST_PIXELS = 512 * 512
@@ -57,13 +59,17 @@ def saliency_map(function: Callable[[Image], Map]) -> Callable[[Image], Map]:
         height, width = image.shape[:2]
         if height * width <= MOST_PIXELS:
             return function(image)
-        share = (MOST_PIXELS / (height * width)) ** 0.5
-        size = min(max(1, int(width * share)), MOST_PIXELS), min(max(1, int(height * share)), MOST_PIXELS)
-        small: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        small: Image = cv2.resize(image, working_size(height, width), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         enlarged: Map = cv2.resize(function(small), (width, height))  # type: ignore[assignment]
         return enlarged
 
     return checked
+
+
+def working_size(height: int, width: int) -> tuple[int, int]:
+    """Return the width and height at which an image is worked on: its own, or of 512 x 512 pixels in all."""
+    share = min(1.0, (MOST_PIXELS / (height * width)) ** 0.5)
+    return min(max(1, int(width * share)), MOST_PIXELS), min(max(1, int(height * share)), MOST_PIXELS)
 
 
 def min_max(values: Floats) -> NDArray[np.float64]:
@@ -101,6 +107,11 @@ def label_means(labels: Labels, values: Floats, count: int) -> NDArray[np.float6
     flat = labels.ravel()
     total = np.bincount(flat, np.broadcast_to(values, labels.shape).ravel(), count)
     return total / np.bincount(flat, minlength=count)
+
+
+def label_colours(labels: Labels, image: Floats, count: int) -> NDArray[np.float64]:
+    """Return the mean colour, (count, 3), of the pixels (H, W, 3) that carry each label; see `label_means`."""
+    return np.stack([label_means(labels, channel, count) for channel in np.moveaxis(image, -1, 0)], axis=1)
 
 
 def soften(values: Floats) -> Map:

@@ -7,7 +7,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from jointtask_saliency_baselines.maps import Floats, Image, Labels, label_means, min_max, to_lab
+from jointtask_saliency_baselines.maps import Floats, Image, Labels, label_colours, min_max, to_lab
 
 __all__ = ["Palette", "quantise", "smooth"]
 
@@ -76,7 +76,7 @@ def quantise(image: Image) -> Palette:
     colour_of = np.zeros(_BINS**3, np.int32)
     colour_of[order] = np.argmin(cdist(triples, triples[:kept], "sqeuclidean"), axis=1)
     labels = colour_of[codes]
-    rgb = np.stack([label_means(labels, channel, kept) for channel in np.moveaxis(image / 255, -1, 0)], axis=1)
+    rgb = label_colours(labels, image / 255, kept)
     lab = to_lab(rgb)
     counts = np.bincount(labels.ravel(), minlength=kept).astype(np.float64)
     return Palette(labels, counts, rgb, lab, cdist(lab, lab))

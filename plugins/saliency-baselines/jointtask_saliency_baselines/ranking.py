@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
+
+from jointtask_saliency_baselines.maps import Floats
 
 __all__ = ["Ridge", "diversify", "fit_ridge"]
 
 _TRADE = 0.75
 """Of the expected overlap, in maximal marginal relevance; the rest is novelty."""
-
-Floats = NDArray[np.floating[Any]]
 
 
 @frozen(eq=False)

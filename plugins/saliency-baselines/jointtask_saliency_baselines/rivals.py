@@ -12,7 +12,7 @@ from attrs import frozen
 from jointtask_object_extraction.photograph import Extraction, Photograph
 from numpy.typing import NDArray
 
-from jointtask.errors import RunError
+from jointtask.cache import explained
 from jointtask.files import write_atomic
 from jointtask_saliency_baselines.abstraction import soft_abstraction
 from jointtask_saliency_baselines.contrast import histogram_contrast, region_contrast
@@ -84,15 +84,9 @@ def _kept(folder: Path, image: Image, make: Callable[[], Grey]) -> Grey:
         if read is not None and read.shape == image.shape[:2]:
             return np.asarray(read, dtype=np.uint8)
     made = make()
-    try:
+    with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(path, cv2.imencode(".png", made)[1].tobytes())
-    except OSError as error:
-        raise RunError(
-            f"the cache in {folder} cannot be used",
-            cause=error.strerror or str(error),
-            remedy="free space there, or set JOINTTASK_CACHE to a folder that can be written and has room",
-        ) from error
     return made
 
 

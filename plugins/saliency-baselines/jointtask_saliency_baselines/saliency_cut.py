@@ -15,7 +15,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from jointtask_saliency_baselines.colour_cut import BACKGROUND, FOREGROUND, UNKNOWN, ColourCut, grab_cut
-from jointtask_saliency_baselines.maps import MOST_PIXELS, Floats, Image, Map, min_max
+from jointtask_saliency_baselines.maps import Floats, Image, Map, min_max, working_size
 
 __all__ = ["Cut", "largest_component", "saliency_cut", "update_trimap"]
 
@@ -80,8 +80,7 @@ def saliency_cut(image: Image, saliency: Floats, cut: Cut = "max-flow") -> Mask:
     if image.shape != (*saliency.shape, 3) or not image.size:
         raise ValueError(f"an image of shape {image.shape} cannot be cut by a map of shape {saliency.shape}")
     height, width = saliency.shape
-    share = min(1.0, (MOST_PIXELS / saliency.size) ** 0.5)
-    size = max(1, int(width * share)), max(1, int(height * share))
+    size = working_size(height, width)
     shrunk: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     level: Map = cv2.resize(saliency.astype(np.float32), size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     mask = _cut_object(shrunk, level, cut)

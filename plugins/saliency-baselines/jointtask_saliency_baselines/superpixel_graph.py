@@ -10,6 +10,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from skimage.segmentation import slic
 
+from jointtask_saliency_baselines.maps import label_colours, to_lab
 from jointtask_saliency_baselines.merge_tree import adjacent_pairs
 
 __all__ = ["SuperpixelGraph", "superpixel_graph"]
@@ -59,13 +60,12 @@ class SuperpixelGraph:
 def superpixel_graph(image: NDArray[np.uint8]) -> SuperpixelGraph:
     """Make the graph of an image (H, W, 3), uint8 RGB: about 400 superpixels (Achanta et al., SLIC, TPAMI 2012)."""
     labels = _superpixels(image)
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-    flat = labels.ravel()
-    sizes = np.bincount(flat)
-    colours = np.stack([np.bincount(flat, lab[..., c].ravel()) for c in range(3)], axis=1) / sizes[:, None]
+    lab = to_lab(image / 255)
+    sizes = np.bincount(labels.ravel())
+    colours = label_colours(labels, lab, len(sizes))
     edges, border = adjacent_pairs(labels)
     lengths = np.bincount(border[:, 0], minlength=len(edges))
-    smooth = np.asarray(cv2.GaussianBlur(lab, (0, 0), _BLUR)).reshape(-1, 3)
+    smooth = np.asarray(cv2.GaussianBlur(lab.astype(np.float32), (0, 0), _BLUR)).reshape(-1, 3)
     steps = np.linalg.norm(smooth[border[:, 1]] - smooth[border[:, 2]], axis=1)
     gradient = np.bincount(border[:, 0], steps, len(edges)) / np.maximum(lengths, 1)
     difference = np.linalg.norm(colours[edges[:, 0]] - colours[edges[:, 1]], axis=1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from jointtask_object_extraction.predictors import training_data
 from numpy.typing import NDArray
 
 from jointtask.component import Context
 from jointtask.data import Dataset
-from jointtask.errors import ConfigError
 
 __all__ = ["evenly", "training_sample"]
 
@@ -28,14 +28,7 @@ def training_sample(context: Context, name: str, most: int) -> tuple[Dataset, ND
     ConfigError
         If there is no training data to learn from, or it has no masks.
     """
-    train = context.train
-    if train is None or not len(train) or train.example(0).mask is None:
-        raise ConfigError(
-            f"{name}: no training data" + (" with masks" if train else ""),
-            cause="this predictor learns from annotated images",
-            remedy="give `jointtask evaluate` some as --set data.train.name=..., or name it in a run file's"
-            " evaluate.predictors",
-        )
+    train = training_data(context, name)
     return train, evenly(np.arange(len(train)), most)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import cv2
 import numpy as np
 from jointtask_object_extraction.photograph import FRAME
 from numpy.typing import NDArray
 from skimage.segmentation import felzenszwalb
 
+from jointtask_saliency_baselines.maps import label_colours, to_lab
 from jointtask_saliency_baselines.merge_tree import adjacent_pairs, merge_tree
 
 __all__ = ["WINDOWS", "box_overlap", "windows"]
@@ -58,10 +58,10 @@ def box_overlap(boxes: NDArray[np.integer[Any]], others: NDArray[np.integer[Any]
 
 
 def _region_boxes(frame: NDArray[np.uint8]) -> NDArray[np.int32]:
-    lab = cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    lab = to_lab(frame / 255)
     labels = felzenszwalb(lab, scale=50 * 255, sigma=0.8, min_size=100)
     sizes = np.bincount(labels.ravel())
-    colours = np.stack([np.bincount(labels.ravel(), lab[..., c].ravel()) for c in range(3)], axis=1) / sizes[:, None]
+    colours = label_colours(labels, lab, len(sizes))
     member = merge_tree(colours, sizes, adjacent_pairs(labels)[0])
     member = member[np.argsort(-(member @ sizes), kind="stable")]
     rows, columns = np.indices(labels.shape)
