@@ -15,6 +15,7 @@ from jointtask.errors import PluginError, UserError
 from jointtask.guard import remedy
 from jointtask.pair import Pair
 from jointtask.plugins import reason
+from jointtask.task import SurrogateTask
 from jointtask.tree import leaves
 
 if TYPE_CHECKING:
@@ -58,11 +59,15 @@ def require_conforming(runfile: RunFile, registry: Registry, pair: Pair, train: 
         bridge.rows("the target of condition", condition.target, rows)
         solved = downstream.call("its forward pass", pair.predict_downstream, condition.input)
         downstream.tensor("energy", (rows,), pair.downstream_energy, solved, condition.target)
+        if isinstance(pair.downstream, SurrogateTask):
+            downstream.tensor("training_loss", (rows,), pair.downstream_loss, solved, condition.target)
         restored = bridge.call("restore", pair.bridge.restore, solved, reference)
         bridge.shape("restore", restored, (size, STATES), prefix=True)
         found = upstream.call("its forward pass", pair.predict_upstream, batch)
         energy = upstream.call("energy", pair.upstream.energy, found, base)
         upstream.shape("energy", energy, (size,))
+        if isinstance(pair.upstream, SurrogateTask):
+            upstream.tensor("training_loss", (size,), pair.upstream.training_loss, found, base)
         if not hasattr(pair.upstream, "reference"):
             raise upstream.fault("has no method reference", "one: an upstream task predicts a reference")
         upstream.tensor("reference", (size, dimensions), pair.upstream.reference, found)

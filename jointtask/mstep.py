@@ -49,7 +49,7 @@ def train_batch(
     batch : Batch
         The same, on the pair's device.
     reference : Tensor, (B, J, D)
-        The references to train on; an example's energy is its mean over them.
+        The references to train on; an example's loss is its mean over them.
     seed, epoch : int
         With the ids, what the augmentation and the dropout depend on.
     share : float
@@ -60,23 +60,24 @@ def train_batch(
     Returns
     -------
     dict of str to float
-        The weighted energies, "upstream" and "downstream", summed over the whole batch.
+        What was minimised - the weighted energies, or what a task has in their place (`SurrogateTask`) - "upstream" and
+        "downstream", summed over the whole batch.
 
     Raises
     ------
     NonFiniteError
-        Before any weight is changed, if an energy or a gradient is not finite.
+        Before any weight is changed, if a loss or a gradient is not finite.
     """
     # Dropout draws from torch's global generator: seeded by what the batch is, a resumed run draws the same.
     torch.manual_seed(derive(seed, "dropout", epoch, *ids))
     draws = reference.shape[1]
     batch, reference, conditioned = pair.bridge.augment(batch, reference, Streams(seed, epoch, ids, "augment"))
-    upstream = pair.upstream_energy(pair.predict_upstream(batch), reference).mean(dim=1)
+    upstream = pair.upstream_loss(pair.predict_upstream(batch), reference).mean(dim=1)
     condition = pair.bridge.condition(batch, conditioned)
-    downstream = pair.downstream_energy(pair.predict_downstream(condition.input), condition.target)
+    downstream = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
     downstream = downstream.reshape(len(ids), draws).mean(dim=1)
-    require_finite(upstream.detach(), ids, "the upstream energy in training")
-    require_finite(downstream.detach(), ids, "the downstream energy in training")
+    require_finite(upstream.detach(), ids, "the upstream loss in training")
+    require_finite(downstream.detach(), ids, "the downstream loss in training")
     for optimizer in optimizers.values():
         optimizer.zero_grad()
     loss: Any = share * (upstream.mean() + downstream.mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,7 +11,7 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from jointtask.bridge import Bridge
-from jointtask.task import Batch, Prediction
+from jointtask.task import Batch, Prediction, SurrogateTask
 from jointtask.tree import repeat_rows, to_float32
 
 __all__ = ["Pair"]
@@ -70,14 +71,30 @@ class Pair:
 
     def upstream_energy(self, prediction: Prediction, reference: Tensor) -> Tensor:
         """Return the weighted upstream energy of references (B, K, D): (B, K)."""
-        examples, count, dimensions = reference.shape
-        energy: Tensor = self.upstream.energy(repeat_rows(prediction, count), reference.reshape(-1, dimensions))
-        return self.upstream_weight * energy.reshape(examples, count)
+        return self.upstream_weight * _each(self.upstream.energy, prediction, reference)
 
     def downstream_energy(self, prediction: Prediction, target: Any) -> Tensor:
         """Return the weighted downstream energy of each row."""
         energy: Tensor = self.downstream_weight * self.downstream.energy(prediction, target)
         return energy
 
+    def upstream_loss(self, prediction: Prediction, reference: Tensor) -> Tensor:
+        """Return what the M-step minimises of the upstream task, weighted, for references (B, K, D): (B, K)."""
+        return self.upstream_weight * _each(_loss(self.upstream), prediction, reference)
+
+    def downstream_loss(self, prediction: Prediction, target: Any) -> Tensor:
+        """Return what the M-step minimises of the downstream task, weighted, for each row."""
+        return self.downstream_weight * _loss(self.downstream)(prediction, target)
+
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16)
+
+
+def _loss(task: Any) -> Callable[[Prediction, Any], Tensor]:
+    chosen: Callable[[Prediction, Any], Tensor] = task.training_loss if isinstance(task, SurrogateTask) else task.energy
+    return chosen
+
+
+def _each(score: Callable[[Prediction, Any], Tensor], prediction: Prediction, reference: Tensor) -> Tensor:
+    examples, count, dimensions = reference.shape
+    return score(repeat_rows(prediction, count), reference.reshape(-1, dimensions)).reshape(examples, count)

@@ -89,7 +89,8 @@ class RoundRecord:
     adjustment : sequence of (D,) mappings
         For each coordinate, ``{level: count}`` of the estimates, level as text.
     training : mapping of str to float
-        Mean energy seen in the last epoch, by "upstream" and "downstream", weights applied, augmented.
+        Mean of what the M-step minimised in the last epoch - the energies, or what a task has in their place - by
+        "upstream" and "downstream", weights applied, augmented.
     validation : mapping of str to float
         Scores through the predicted reference, by summary name; empty without validation data.
     """

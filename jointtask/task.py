@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.nn import Parameter
 
-__all__ = ["Batch", "DownstreamTask", "Prediction", "Task", "UpstreamTask"]
+__all__ = ["Batch", "DownstreamTask", "Prediction", "SurrogateTask", "Task", "UpstreamTask"]
 
 Batch = Mapping[str, Tensor]
 """The tensors of B examples by name, B first."""
@@ -20,7 +20,8 @@ Prediction = Any
 class Task(Protocol):
     """A task network: a `torch.nn.Module` that predicts, and scores a prediction.
 
-    The engine calls it through ``module(inputs)``; it is in evaluation mode except in the M-step.
+    The engine calls it through ``module(inputs)``; it is in evaluation mode except in the M-step, which minimises its
+    energy, or its `training_loss` if it is a `SurrogateTask`.
     """
 
     def __call__(self, inputs: Any) -> Prediction:
@@ -46,3 +47,12 @@ class UpstreamTask(Task, Protocol):
 
 class DownstreamTask(Task, Protocol):
     """The task that is solved inside a reference, on what the bridge's `condition` gives."""
+
+
+@runtime_checkable
+class SurrogateTask(Protocol):
+    """A task that learns from something else than its energy; the E-step and the objective keep the energy."""
+
+    def training_loss(self, prediction: Prediction, target: Any) -> Tensor:
+        """Return what the M-step minimises, for each example, (B,): on the energy's scale, and never averaged."""
+        ...

@@ -188,7 +188,7 @@ def test_a_failing_arm_is_a_row_and_loses_nothing(registry: Registry, tmp_path: 
     assert [name for name, _ in record.failures] == ["rate=1e+30"] * 2
     shown = lines(record)
     row = next(line for line in shown if "rate=1e+30" in line)
-    assert re.search(r"failed: the upstream energy in training is not .*\[\.\.\.\]$", row)
+    assert re.search(r"failed: the upstream loss in training is not .*\[\.\.\.\]$", row)
     assert any("lower optimizer.rate" in line for line in shown)
     assert sum("failed: " in line for line in said) == 2
     page = (folder(tmp_path) / "comparison.html").read_text()

@@ -46,9 +46,33 @@ class Ungrouped(Locate):
         return {"out": list(self.out.parameters())}
 
 
+class AveragedLoss(Locate):
+    def training_loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction - target).square().mean()
+
+
+class OwnLoss(Locate):
+    """A branch that only learning needs, as deep supervision has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch = nn.Linear(2, 2)
+
+    def training_loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return self.energy(prediction, target) + self.energy(self.branch(prediction), target)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"all": list(self.parameters())}
+
+
+def test_what_only_the_loss_trains_counts_as_trained() -> None:
+    check_task(OwnLoss(), BATCH, Interval(IntervalSettings()).base(BATCH))
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
+        (AveragedLoss, r"training_loss has the shape \(\); expected one number an example"),
         (Averaged, "one number an example"),
         (Coupled, "depends on the others"),
         (Dead, "no gradient reaches: unused"),

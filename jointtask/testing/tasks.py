@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jointtask.task import SurrogateTask
 from jointtask.testing.expect import attributes, same_rows, unchanged
 from jointtask.tree import leaves, select_rows
 
@@ -15,7 +16,9 @@ __all__ = ["check_task"]
 
 
 def check_task(task: Any, inputs: Any, target: Any) -> None:
-    """Hold a task network to `jointtask.task.Task`; if it has `reference`, to `jointtask.task.UpstreamTask`.
+    """Hold a task network to `jointtask.task.Task`.
+
+    If it has `reference`, also to `jointtask.task.UpstreamTask`; if `training_loss`, to `jointtask.task.SurrogateTask`.
 
     Parameters
     ----------
@@ -29,9 +32,9 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     Raises
     ------
     AssertionError
-        If the energy is not one finite number an example, an example's energy depends on the others, two calls differ,
-        inputs are changed, a parameter is in no group or in two, a parameter that requires gradients gets none, or
-        `reference` is not one finite row (D,) an example.
+        If the energy or the loss is not one finite number an example, an example's energy depends on the others, two
+        calls differ, inputs are changed, a parameter is in no group or in two, a parameter that requires gradients gets
+        none from what the M-step minimises, or `reference` is not one finite row (D,) an example.
     """
     module: Any = task  # to mypy, every attribute of a module is a tensor
     assert isinstance(module, nn.Module), f"expected a torch.nn.Module, got {type(task).__name__}"
@@ -44,7 +47,9 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     with unchanged("what the task was given", (inputs, target)):
         prediction = task(inputs)
         energy = task.energy(prediction, target)
-    _energy(energy, rows)
+        learned = task.training_loss(prediction, target) if isinstance(task, SurrogateTask) else energy
+    _each("energy", energy, rows)
+    _each("training_loss", learned, rows)
     again = task.energy(task(inputs), target)
     assert torch.equal(energy, again), "two calls in evaluation mode gave different energies; expected the same"
     half = slice(0, rows // 2)
@@ -53,25 +58,25 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     if hasattr(task, "reference"):
         _reference(task.reference(prediction), target)
     _groups(task)
-    assert energy.requires_grad or not any(p.requires_grad for p in task.parameters()), (
-        "the energy is cut off from the parameters; expected to be able to go back through it (no detach, no no_grad)"
+    assert learned.requires_grad or not any(p.requires_grad for p in task.parameters()), (
+        "the energy, or the loss in its place, is cut off from the parameters; expected a way back through it"
     )
-    if energy.requires_grad:
-        energy.sum().backward()
+    if learned.requires_grad:
+        learned.sum().backward()
     dead = [name for name, p in task.named_parameters() if p.requires_grad and p.grad is None]
-    assert not dead, f"no gradient reaches: {', '.join(dead)}; expected each parameter to bear on the energy"
+    assert not dead, f"no gradient reaches: {', '.join(dead)}; expected each parameter to bear on what is minimised"
     task.zero_grad()
 
 
-def _energy(energy: Any, rows: int) -> None:
-    assert isinstance(energy, Tensor), f"energy gave a {type(energy).__name__}; expected a tensor (B,)"
-    assert energy.shape == (rows,), (
-        f"energy has the shape {tuple(energy.shape)}; expected one number an example, {(rows,)}:"
+def _each(what: str, value: Any, rows: int) -> None:
+    assert isinstance(value, Tensor), f"{what} gave a {type(value).__name__}; expected a tensor (B,)"
+    assert value.shape == (rows,), (
+        f"{what} has the shape {tuple(value.shape)}; expected one number an example, {(rows,)}:"
         " summed over outputs, never averaged over examples"
     )
-    assert energy.dtype in (torch.float32, torch.float64), f"energy is {energy.dtype}; expected float32 or float64"
-    bad = (~torch.isfinite(energy)).nonzero()[:, 0].tolist()
-    assert not bad, f"energy is not finite for the examples {bad}; expected finite numbers"
+    assert value.dtype in (torch.float32, torch.float64), f"{what} is {value.dtype}; expected float32 or float64"
+    bad = (~torch.isfinite(value)).nonzero()[:, 0].tolist()
+    assert not bad, f"{what} is not finite for the examples {bad}; expected finite numbers"
 
 
 def _reference(reference: Any, target: Any) -> None:

@@ -22,6 +22,12 @@ def build_segmentation(settings: Segmentation, context: Context) -> nn.Module:
     ConfigError
         If the weights cannot be used.
     """
+    network = _network(settings, context)
+    network.overlap = settings.overlap
+    return network
+
+
+def _network(settings: Segmentation, context: Context) -> MaskTask:
     if settings.network in ("compact", "compact-mobilenet"):
         from jointtask_object_extraction.compact import compact_segmentation
 

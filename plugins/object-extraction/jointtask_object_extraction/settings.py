@@ -141,6 +141,12 @@ class Localization(_Network):
 class Segmentation(_Network):
     """`object-segmentation`: the mask of the object inside the box."""
 
+    overlap: float = field(
+        default=0.0,
+        validator=_AT_LEAST_0,
+        metadata=_help("weight of the soft Jaccard distance beside the cross entropy, in the M-step alone"),
+    )
+
 
 @frozen
 class BoxAdjustment:

@@ -8,8 +8,10 @@ from jointtask_object_extraction.likelihood import (
     BoxPrediction,
     BoxTask,
     MaskTarget,
+    MaskTask,
     box_energy,
     gaussian_energy,
+    jaccard_distance,
     mask_energy,
 )
 
@@ -64,3 +66,33 @@ def test_energies_are_float32_even_of_bfloat16_under_autocast() -> None:
     assert boxes.dtype == masks.dtype == torch.float32
     assert torch.equal(boxes, box_energy(box, reference))
     assert torch.equal(masks, mask_energy(odds.bfloat16().float(), target))
+
+
+def test_the_jaccard_distance_of_certain_masks_is_that_of_sets() -> None:
+    mask = torch.zeros(4, 10, 10, dtype=torch.bool)
+    mask[:2, 2:8, 2:8] = True
+    mask[2, 0, 0] = True
+    found = mask.clone()
+    found[1] = found[1].roll(3, dims=1)  # 6 x 3 in common, 6 x 9 together
+    found[2] = False
+    distance = jaccard_distance(torch.where(found, 50.0, -50.0), mask)
+    torch.testing.assert_close(distance, torch.tensor([0.0, 1 - 19 / 55, 1 - 1 / 2, 0.0]))
+    torch.testing.assert_close(distance, jaccard_distance(torch.where(found, 50.0, -50.0), mask.float()))
+
+
+def test_the_loss_is_the_energy_and_the_overlap_on_its_scale() -> None:
+    generator = torch.Generator().manual_seed(0)
+    odds, mask = torch.randn(3, 7, 5, generator=generator), torch.rand(3, 7, 5, generator=generator)
+    target = MaskTarget(mask, torch.tensor([1.0, 0.5, 0.0]), torch.tensor([0.0, 7.0, 3.0]))
+    task = MaskTask()
+    assert torch.equal(task.training_loss(odds, target), task.energy(odds, target))
+    task.overlap = 2.0
+    expected = task.energy(odds, target).double()
+    for row in range(3):
+        found = [1 / (1 + math.exp(-value)) for value in odds[row].flatten().tolist()]
+        real = mask[row].flatten().tolist()
+        common = sum(q * m for q, m in zip(found, real, strict=True))
+        together = sum(q + m - q * m for q, m in zip(found, real, strict=True))
+        expected[row] += 2.0 * 35 * float(target.scale[row]) * (1 - (common + 1) / (together + 1))
+    torch.testing.assert_close(task.training_loss(odds, target).double(), expected)
+    assert torch.equal(task.energy(odds, target), mask_energy(odds, target)), "the E-step keeps the cross entropy"
