@@ -9,8 +9,7 @@ from torch.nn import functional as F
 from jointtask.component import Context
 from jointtask.errors import ConfigError
 from jointtask.task import Batch
-from jointtask_object_extraction.augment import mirror_boxes
-from jointtask_object_extraction.likelihood import BoxPrediction, BoxTask, MaskTask, pool
+from jointtask_object_extraction.likelihood import BoxPrediction, BoxTask, MaskTask
 from jointtask_object_extraction.mobilenet import encoder_and_head, mobilenet_encoder
 from jointtask_object_extraction.photograph import FRAME
 from jointtask_object_extraction.settings import Localization, Segmentation
@@ -29,7 +28,7 @@ def compact_localization(settings: Localization, context: Context) -> CompactLoc
     """
     trunk = _trunk(settings, context, taps=(13, 17))
     view = {"compact": 56, "compact-mobilenet": 160, "mobilenet": settings.input_size or 160}[settings.network]
-    return CompactLocalization(trunk, view=view, doubts=settings.scale == "predicted", mirror=settings.mirror)
+    return CompactLocalization(trunk, view=view, doubts=settings.scale == "predicted")
 
 
 def compact_segmentation(settings: Segmentation, context: Context) -> CompactSegmentation:
@@ -115,14 +114,11 @@ class CompactLocalization(BoxTask):
         Side that the frame is reduced to, in pixels.
     doubts : bool
         Whether it predicts the standard deviation of each side.
-    mirror : bool
-        Whether it looks at the mirrored frame too, in evaluation mode.
     """
 
-    def __init__(self, trunk: Trunk, *, view: int, doubts: bool = False, mirror: bool = False) -> None:
+    def __init__(self, trunk: Trunk, *, view: int, doubts: bool = False) -> None:
         super().__init__()
         self.view = view
-        self.mirror = mirror
         self.trunk = trunk
         self.head = SideHead(trunk.width, doubts=doubts)
 
@@ -141,30 +137,12 @@ class CompactLocalization(BoxTask):
         """
         image = batch["image"].to(self.head.stretch.dtype) / 255
         view = F.interpolate(image, size=(self.view, self.view), mode="bilinear", align_corners=False, antialias=True)
-        if self.training or not self.mirror:
-            return self._look(view)
-        return _both(self._look(view), self._look(view.flip(-1)))
-
-    def _look(self, view: Tensor) -> Tensor | BoxPrediction:
         box: Tensor | BoxPrediction = self.head(self.trunk(view))
         return box
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters as the groups `encoder` and `head`."""
         return encoder_and_head(self, self.trunk.encoder)
-
-
-def _both(plain: Tensor | BoxPrediction, mirrored: Tensor | BoxPrediction) -> Tensor | BoxPrediction:
-    """Bring the prediction of the mirrored frame back, and take both as one."""
-    if isinstance(plain, BoxPrediction) and isinstance(mirrored, BoxPrediction):
-        return pool(plain, BoxPrediction(_mirrored(mirrored.box), mirrored.log_scale[:, [2, 1, 0, 3]]))
-    assert isinstance(plain, Tensor)
-    assert isinstance(mirrored, Tensor)
-    return (plain + _mirrored(mirrored)) / 2
-
-
-def _mirrored(box: Tensor) -> Tensor:
-    return mirror_boxes(box[:, None], torch.ones(len(box), dtype=torch.bool, device=box.device), FRAME)[:, 0]
 
 
 class CompactSegmentation(MaskTask):

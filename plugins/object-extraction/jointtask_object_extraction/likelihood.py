@@ -18,7 +18,6 @@ __all__ = [
     "gaussian_energy",
     "jaccard_distance",
     "mask_energy",
-    "pool",
 ]
 
 
@@ -82,21 +81,6 @@ def gaussian_energy(prediction: BoxPrediction, reference: Tensor) -> Tensor:
     log_scale = _at_least_float32(prediction.log_scale).clamp(math.log(_LEAST_SCALE), math.log(_GREATEST_SCALE))
     difference = _at_least_float32(prediction.box) - _at_least_float32(reference)
     return (0.5 * (difference * torch.exp(-log_scale)).square() + log_scale).sum(dim=1)
-
-
-def pool(first: BoxPrediction, second: BoxPrediction) -> BoxPrediction:
-    """Return the logarithmic opinion pool of two predictions, (B, 4) both: the geometric mean of their Gaussians.
-
-    Precisions are averaged, and means by their precision; two that agree give themselves, as two views of one image
-    should, which are not independent.
-
-    Notes
-    -----
-    Genest and Zidek, "Combining Probability Distributions", Statistical Science 1986.
-    """
-    one, other = torch.exp(-2 * first.log_scale), torch.exp(-2 * second.log_scale)
-    box = (one * first.box + other * second.box) / (one + other)
-    return BoxPrediction(box, -0.5 * torch.log((one + other) / 2))
 
 
 def box_energy(box: Tensor, reference: Tensor) -> Tensor:

@@ -41,11 +41,6 @@ def build_localization(settings: Localization, context: Context) -> nn.Module:
             f"the network '{settings.network}' does not predict its scale",
             remedy='remove `scale`, or choose `network = "mobilenet"` or one of the compact ones',
         )
-    if settings.mirror:
-        raise ConfigError(
-            f"the network '{settings.network}' does not look at mirrored images",
-            remedy='remove `mirror`, or choose `network = "mobilenet"` or one of the compact ones',
-        )
     network = EightLayers(release=settings.network == "release")
     if settings.weights:
         names = same_names(_CONVOLUTIONS)

@@ -135,13 +135,6 @@ class Localization(_Network):
             " `paper` and `release`)"
         ),
     )
-    mirror: bool = field(
-        default=False,
-        metadata=_help(
-            "outside of training, look at the mirrored image too, and weigh both boxes by how sure each is (all but"
-            " `paper` and `release`)"
-        ),
-    )
 
 
 @frozen

@@ -135,25 +135,6 @@ def test_a_box_and_its_scale_are_float32_in_bfloat16(context: Context, frames: t
     assert (prediction.box.dtype, prediction.log_scale.dtype) == (torch.float32, torch.float32)
 
 
-def test_networks_of_the_paper_predict_no_scale_and_do_not_mirror(context: Context) -> None:
+def test_networks_of_the_paper_predict_no_scale(context: Context) -> None:
     with pytest.raises(ConfigError, match="'paper' does not predict its scale"):
         build_localization(Localization(network="paper", scale="predicted"), context)
-    with pytest.raises(ConfigError, match="'release' does not look at mirrored images"):
-        build_localization(Localization(network="release", mirror=True), context)
-
-
-@pytest.mark.parametrize("scale", ["fixed", "predicted"])
-def test_with_its_mirror_image_a_frame_and_the_mirrored_frame_have_mirrored_boxes(
-    context: Context, frames: torch.Tensor, scale: str
-) -> None:
-    network = compact_localization(Localization(scale=scale, mirror=True), context)  # type: ignore[arg-type]
-    plain, mirrored = (network({"image": image}) for image in (frames, frames.flip(-1)))
-    assert not torch.allclose(network.reference(plain)[:, 0], 224 - network.reference(mirrored)[:, 2])
-    network.eval()
-    with torch.no_grad():
-        plain, mirrored = (network({"image": image}) for image in (frames, frames.flip(-1)))
-    for side, other in ((0, 2), (2, 0)):
-        torch.testing.assert_close(network.reference(plain)[:, side], 224 - network.reference(mirrored)[:, other])
-        if isinstance(plain, BoxPrediction):
-            torch.testing.assert_close(plain.log_scale[:, side], mirrored.log_scale[:, other])
-    torch.testing.assert_close(network.reference(plain)[:, [1, 3]], network.reference(mirrored)[:, [1, 3]])

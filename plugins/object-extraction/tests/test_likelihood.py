@@ -13,7 +13,6 @@ from jointtask_object_extraction.likelihood import (
     gaussian_energy,
     jaccard_distance,
     mask_energy,
-    pool,
 )
 
 
@@ -97,21 +96,3 @@ def test_the_loss_is_the_energy_and_the_overlap_on_its_scale() -> None:
         expected[row] += 2.0 * 35 * float(target.scale[row]) * (1 - (common + 1) / (together + 1))
     torch.testing.assert_close(task.training_loss(odds, target).double(), expected)
     assert torch.equal(task.energy(odds, target), mask_energy(odds, target)), "the E-step keeps the cross entropy"
-
-
-def test_the_pool_is_the_geometric_mean_of_two_gaussians() -> None:
-    generator = torch.Generator().manual_seed(0)
-    first, second = (
-        BoxPrediction(224 * torch.rand(3, 4, generator=generator), 1 + 2 * torch.rand(3, 4, generator=generator))
-        for _ in range(2)
-    )
-    box = 224 * torch.rand(2, 3, 4, generator=generator)
-
-    def exponent(prediction: BoxPrediction) -> torch.Tensor:
-        """By how much the log density of the first box exceeds that of the second, which no constant changes."""
-        density = torch.distributions.Normal(prediction.box, prediction.log_scale.exp()).log_prob(box)
-        return density[0] - density[1]
-
-    together = pool(first, second)
-    torch.testing.assert_close(exponent(together), (exponent(first) + exponent(second)) / 2, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(pool(first, first), first)
