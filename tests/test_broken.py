@@ -168,6 +168,16 @@ PARTS = {
         "downstream.name=odd",
         ("the downstream task 'odd' of odd.py", "energy gave the shape (); expected (4,)"),
     ),
+    "a loss that is averaged": (
+        subclass("Mark", "def training_loss(self, p, t): return self.energy(p, t).mean()", "jointtask_tasks"),
+        "downstream.name=odd",
+        ("the downstream task 'odd' of odd.py", "training_loss gave the shape (); expected (4,)"),
+    ),
+    "an upstream loss that is averaged": (
+        subclass("Find", "def training_loss(self, p, t): return self.energy(p, t).mean()", "jointtask_tasks"),
+        "upstream.name=odd",
+        ("the upstream task 'odd' of odd.py", "training_loss gave the shape (); expected (2,)"),
+    ),
     "an upstream task without reference": (
         subclass("Mark", "def forward(self, b): return super().forward(b['values'])", "jointtask_tasks"),
         "upstream.name=odd",
