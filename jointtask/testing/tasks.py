@@ -49,7 +49,8 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
         energy = task.energy(prediction, target)
         learned = task.training_loss(prediction, target) if isinstance(task, SurrogateTask) else energy
     _each("energy", energy, rows)
-    _each("training_loss", learned, rows)
+    if learned is not energy:
+        _each("training_loss", learned, rows)
     again = task.energy(task(inputs), target)
     assert torch.equal(energy, again), "two calls in evaluation mode gave different energies; expected the same"
     half = slice(0, rows // 2)
@@ -59,7 +60,8 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
         _reference(task.reference(prediction), target)
     _groups(task)
     assert learned.requires_grad or not any(p.requires_grad for p in task.parameters()), (
-        "the energy, or the loss in its place, is cut off from the parameters; expected a way back through it"
+        "the energy, or the loss in its place, is cut off from the parameters; expected to be able to go back through"
+        " it (no detach, no no_grad)"
     )
     if learned.requires_grad:
         learned.sum().backward()
