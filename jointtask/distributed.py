@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from jointtask.errors import ConfigError, RunError, UserError
 from jointtask.world import ALONE, FAILED, World
@@ -121,7 +122,9 @@ def _exit_code(error: BaseException) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _ended(number: int, frame: FrameType | None) -> NoReturn:
+def _ended(number: int, frame: FrameType | None) -> None:
+    if sys.exception() is not None:
+        return  # this process is on its way out, and that error says more: another one's death, or a clean stop
     raise RunError(
         "ended by SIGTERM before the run was finished",
         cause="torchrun ended this process because another one of the run died, or somebody did",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +253,28 @@ def test_more_processes_than_accelerators(monkeypatch: pytest.MonkeyPatch) -> No
     assert World(2, 3, local_rank=2).place(torch.device("cpu")) == torch.device("cpu")
 
 
+@contextmanager
+def ended_on_the_way_out() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_does_not_silence_the_error_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another process dies, torchrun ends this one while it is on its way out to say so."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("jointtask.distributed._join", lambda: World(0, 2, store=Store([])))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(PeerError, match="another process of this run died"), joined(), ended_on_the_way_out():
+            raise PeerError("connection closed")
+        with pytest.raises(RunError, match="ended by SIGTERM"), joined():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_only_the_leader_writes(tmp_path: Path) -> None:
     directory = ReadOnlyRunDirectory(tmp_path / "runs" / "toy")
     with directory.held():
@@ -285,6 +310,9 @@ class Store:
         if self.fault:
             raise RuntimeError(self.fault)
         return keys[0] in self.keys
+
+    def compare_set(self, key: str, expected: str, desired: str) -> bytes:
+        return desired.encode()
 
 
 def test_who_waits_for_a_process_that_failed_waits_no_longer() -> None:
