@@ -140,6 +140,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         draws=runfile.em.draws if runfile.sampler.estimate == "weighted" else 1,
         seed=runfile.run.seed,
         oracle_ids=frozenset(chosen(train.ids, runfile.em.oracle_examples)),
+        temperatures=runfile.em.temperatures,
     )
     return Assembly(
         runfile=runfile,

@@ -52,6 +52,11 @@ def _rates(instance: object, attribute: Any, value: Mapping[str, float]) -> None
             raise ValueError(f"must be at least 0, got {group} = {rate}")
 
 
+def _temperatures(instance: object, attribute: Any, value: Sequence[float]) -> None:
+    if not value or min(value) <= 0:
+        raise ValueError(f"must be one or more numbers above 0, got {list(value)}")
+
+
 def _distinct(instance: object, attribute: Any, value: Sequence[Any]) -> None:
     names = [item if isinstance(item, str) else item.name for item in value]
     for name in names:
@@ -155,6 +160,11 @@ class EmTable:
         default=32, validator=_AT_LEAST_1, metadata=_help("examples in a step of the M-step, of all processes together")
     )
     draws: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("draws per example of estimate = 'weighted'"))
+    temperatures: Sequence[float] = field(
+        default=(1.0,),
+        validator=_temperatures,
+        metadata=_help("what divides the energy that the sampler sees, one a round; the last stays"),
+    )
     estep_batch: int = field(
         default=64, validator=_AT_LEAST_1, metadata=_help("examples sampled together, by each process")
     )

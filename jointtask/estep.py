@@ -15,7 +15,7 @@ from jointtask.draws import Draws, Sampler, check_draws
 from jointtask.pair import Pair
 from jointtask.proposal import History, ProposalTerm, log_proposal
 from jointtask.randomness import Streams
-from jointtask.target import NetworkTarget
+from jointtask.target import NetworkTarget, Tempered
 from jointtask.task import Batch
 
 __all__ = ["EStep", "Sampled", "sample_batch"]
@@ -41,6 +41,8 @@ class EStep:
         The run's.
     oracle_ids : frozenset of str
         The examples that are compared with exhaustive enumeration.
+    temperatures : tuple of float
+        What divides the energy that the sampler sees in rounds 1, 2, ...; the last stays.
     """
 
     sampler: Sampler
@@ -50,6 +52,11 @@ class EStep:
     draws: int
     seed: int
     oracle_ids: frozenset[str]
+    temperatures: Sequence[float] = (1.0,)
+
+    def temperature(self, round: int) -> float:
+        """Return that of a round, from 1."""
+        return self.temperatures[min(round, len(self.temperatures)) - 1]
 
 
 class Sampled(NamedTuple):
@@ -127,7 +134,7 @@ def sample_batch(
             upstream = upstream + grid.difference(reference, base[:, None]).square().sum(dim=-1) / (2 * scale**2)
     log_q = log_proposal(how.terms, batch, reference, usable, history)
     target = NetworkTarget(pair, ids, batch, reference, usable, upstream, log_q, pause)
-    draws = how.sampler(target, Streams(how.seed, round, ids, "sample"))
+    draws = how.sampler(Tempered(target, how.temperature(round)), Streams(how.seed, round, ids, "sample"))
     check_draws(draws, len(ids), len(grid), how.name)
 
     start = target.start[:, None]

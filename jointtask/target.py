@@ -14,7 +14,7 @@ from jointtask.pair import Pair
 from jointtask.task import Batch
 from jointtask.tree import select_rows
 
-__all__ = ["NetworkTarget", "Target"]
+__all__ = ["NetworkTarget", "Target", "Tempered"]
 
 
 class Target(Protocol):
@@ -42,6 +42,35 @@ class Target(Protocol):
         A state is paid for once, however often it is asked for; one request is evaluated in full batches.
         """
         ...
+
+
+class Tempered:
+    """A target at a temperature T: ``pi(state) ~ exp(-energy(state) / T)``.
+
+    Above 1 it is flatter, and a chain crosses from one mode to another; near 0 it is all in the state of lowest energy.
+
+    Parameters
+    ----------
+    target : Target
+        At temperature 1.
+    temperature : float
+        T, above 0.
+
+    Notes
+    -----
+    Ueda and Nakano, "Deterministic annealing EM algorithm", Neural Networks 1998: from a high T to 1, round by round.
+    """
+
+    def __init__(self, target: Target, temperature: float) -> None:
+        self.grid = target.grid
+        self.log_proposal = target.log_proposal
+        self.start = target.start
+        self._target = target
+        self._temperature = temperature
+
+    def energy(self, index: Tensor) -> Tensor:
+        """Return the energies (B, K) of states (B, K), divided by T; see `Target.energy`."""
+        return self._target.energy(index) / self._temperature
 
 
 class NetworkTarget:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -34,15 +35,21 @@ def make_pair() -> Pair:
 
 
 def run(
-    sampler: Any, rows: range = range(12), estimate: Literal["best", "last", "weighted"] = "best", draws: int = 1
+    sampler: Any,
+    rows: range = range(12),
+    estimate: Literal["best", "last", "weighted"] = "best",
+    draws: int = 1,
+    round: int = 1,
+    temperatures: Sequence[float] = (1.0,),
 ) -> Sampled:
     pair = make_pair()
     terms = {"gaussian": GaussianTerm(pair.bridge.grid, 20.0, 10.0)}
-    how = EStep(sampler, "the sampler 'tried'", terms, estimate, draws, seed=0, oracle_ids=frozenset(DATA.ids[:3]))
+    oracle_ids = frozenset(DATA.ids[:3])
+    how = EStep(sampler, "the sampler 'tried'", terms, estimate, draws, 0, oracle_ids, temperatures)
     batch = DATA.batch(rows)
     centre = pair.bridge.base(batch)
     history = Latents.empty(len(DATA), 1, 2).history(torch.tensor(rows), centre)
-    return sample_batch(pair, how, 1, [DATA.ids[i] for i in rows], batch, history, centre)
+    return sample_batch(pair, how, round, [DATA.ids[i] for i in rows], batch, history, centre)
 
 
 CHAIN = partial(metropolis_hastings.sample, moves=20)
@@ -54,6 +61,26 @@ def test_exhaustive_finds_the_lowest_energy_and_knows_it() -> None:
     assert torch.allclose(sampled.columns["mass"][:3], torch.ones(3, dtype=torch.float64))
     assert bool(torch.isnan(sampled.columns["regret"][3:]).all())
     assert sampled.columns["evaluated"].tolist() == [25.0] * 12
+
+
+def test_only_the_sampler_sees_the_temperature_of_the_round() -> None:
+    seen: list[Tensor] = []
+
+    def sampler(target: Any, random: Any) -> Draws:
+        draws = exhaustive.sample(target, random)
+        seen.append(draws.energy)
+        return draws
+
+    sampled = {round: run(sampler, round=round, temperatures=(8.0, 2.0, 1.0)) for round in (1, 2, 3, 4)}
+    plain = run(sampler)
+    for energy, temperature in zip(seen, (8, 2, 1, 1, 1), strict=True):
+        assert torch.equal(energy * temperature, seen[-1])
+    # The best state, and the records, are those of the energy itself.
+    for tempered in sampled.values():
+        assert torch.equal(tempered.state, plain.state)
+        for name in set(plain.columns) - {"effective"}:
+            torch.testing.assert_close(tempered.columns[name], plain.columns[name], rtol=0, atol=0, equal_nan=True)
+    assert bool((sampled[1].columns["effective"] > plain.columns["effective"]).all())  # flatter
 
 
 def test_a_chain_is_no_better_than_the_oracle_and_no_worse_than_the_start() -> None:

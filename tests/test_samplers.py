@@ -13,6 +13,7 @@ from jointtask.draws import Draws, Sampler
 from jointtask.latent import LatentGrid
 from jointtask.randomness import Streams
 from jointtask.samplers import exhaustive, gaussian, gibbs, metropolis_hastings, none
+from jointtask.target import Target, Tempered
 from jointtask.testing import TabulatedTarget, check_sampler, posterior, total_variation
 
 PAPER = LatentGrid.product([[-10, -5, 0, 5, 10]] * 4)
@@ -66,9 +67,9 @@ def test_no_adjustment_stays_at_the_start() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["skewed", "edge-heavy", "bimodal"])
+@pytest.mark.parametrize(("target", "temperature"), [("skewed", 1), ("edge-heavy", 1), ("bimodal", 1), ("bimodal", 2)])
 @pytest.mark.parametrize("name", ["metropolis-hastings", "gibbs"])
-def test_long_chains_follow_the_enumerated_posterior(name: str, target: str) -> None:
+def test_long_chains_follow_the_enumerated_posterior(name: str, target: str, temperature: float) -> None:
     """Total variation at most 0.02, over at least 250,000 effective draws.
 
     A right sampler is expected at most ``sum(sqrt(p (1 - p) / n)) / 2`` away, and goes beyond that by t with a
@@ -80,12 +81,17 @@ def test_long_chains_follow_the_enumerated_posterior(name: str, target: str) -> 
         "metropolis-hastings": partial(metropolis_hastings.sample, moves=4000),
         "gibbs": partial(gibbs.sample, sweeps=400),
     }[name]
-    share, effective = long_run(sample, energy, log_q, chains=1000, repetitions=3 if name == "gibbs" else 10)
-    exact = posterior(energy[None])[0]
+
+    def tempered(target: Target, random: Streams) -> Draws:
+        return sample(Tempered(target, temperature), random)
+
+    share, effective = long_run(tempered, energy, log_q, chains=1000, repetitions=3 if name == "gibbs" else 10)
+    exact = posterior(energy[None] / temperature)[0]
     variation = total_variation(share, exact)
     expected = 0.5 * float((exact * (1 - exact) / effective).sqrt().sum())
     false_alarm = math.exp(-2 * effective * (0.02 - expected) ** 2)
-    print(f"{name}, {target}: variation {variation:.4f}, {effective:,.0f} effective draws, {expected:.4f} expected")
+    what = f"{name}, {target}, temperature {temperature}"
+    print(f"{what}: variation {variation:.4f}, {effective:,.0f} effective draws, {expected:.4f} expected")
     assert effective >= 250_000
     assert expected < 0.02
     assert false_alarm < 1e-6

@@ -170,6 +170,14 @@ def test_weighted_draws(light_tables: Tables, light_registry: Registry) -> None:
     assert structure(tables, light_registry, "light.toml", RunFile).em.draws == 4
 
 
+@pytest.mark.parametrize("temperatures", [[], [2.0, 0.0], [-1.0]])
+def test_temperatures_are_some_and_above_0(
+    temperatures: list[float], light_tables: Tables, light_registry: Registry
+) -> None:
+    found = problems(change(light_tables, "em.temperatures", temperatures), light_registry)
+    assert found == {"em.temperatures": f"must be one or more numbers above 0, got {temperatures}"}
+
+
 def test_compare_is_reserved_and_nothing_else(light_tables: Tables, light_registry: Registry) -> None:
     tables = change(light_tables, "compare.arms.one", {"sampler.name": "none"})
     assert structure(tables, light_registry, "light.toml", RunFile) == structure(
@@ -177,7 +185,7 @@ def test_compare_is_reserved_and_nothing_else(light_tables: Tables, light_regist
     )
     assert problems(change(light_tables, "em.compare", {}), light_registry) == {
         "em.compare": "unknown table; known here: rounds, warmup_epochs, epochs_per_round, batch_size, draws, "
-        "estep_batch, downstream_batch, oracle_examples"
+        "temperatures, estep_batch, downstream_batch, oracle_examples"
     }
 
 
