@@ -21,6 +21,7 @@ from jointtask.latents import Latents
 from jointtask.mstep import train_batch
 from jointtask.predict import make_predictor
 from jointtask.progress import Progress
+from jointtask.start import start_from
 
 if TYPE_CHECKING:
     from jointtask.registry import Registry
@@ -55,6 +56,8 @@ def check(runfile: RunFile, registry: Registry, progress: Progress) -> Sequence[
     """
     with blaming(registry.plugins):
         work = assemble(runfile, registry, progress)
+        if runfile.run.start:
+            start_from(work.pair, runfile.run.start)
         return [*_found(work), *_expected(work), *(f"not read: {line}" for line in unread_settings(runfile, registry))]
 
 

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from toy import run_file
 
 from jointtask.assemble import assemble
+from jointtask.check import check
 from jointtask.errors import ConfigError, RunError, UserError
 from jointtask.failure import NonFiniteError
 from jointtask.identity import require_same_run
@@ -472,6 +473,8 @@ def test_a_run_starts_from_what_another_has_trained(tmp_path: Path, registry: Re
 def test_a_start_that_is_not_there_or_does_not_fit_is_an_error(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(ConfigError, match=r"run.start: there is no .*model.safetensors"):
         start(tmp_path, registry, f"run.start={tmp_path}")
+    with pytest.raises(ConfigError, match=r"run.start: there is no .*model.safetensors"):
+        check(load(tmp_path / "run.toml", [f"run.start={tmp_path}"], registry), registry, SilentProgress())
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="cannot be read"):
         start(tmp_path, registry, f"run.start={tmp_path / 'broken.safetensors'}")
