@@ -2,20 +2,23 @@
 
 Each row scores the same trained run with one of its parts replaced by the truth:
 
-    python benchmarks/error_budget.py RUN [RUN ...] [--limit 300] [--states 81]
+    python benchmarks/error_budget.py RUN [RUN ...] [--limit 300] [--states 81] [--set data.test.ids=FILE]
 
-"best of the grid" looks at the annotation to choose among the grid's references: it is an oracle, not a method.
+"best of the grid" looks at the annotation to choose among the grid's references: it is an oracle, not a method. The
+last row is no J: it is the IoU of the reference that the localization network predicts with the one that the annotation
+implies, where `box-iou` of a run is that of the box of the mask.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jointtask_object_extraction.metrics import iou
+from jointtask_object_extraction.metrics import box_iou, iou
 from torch import Tensor
 
 from jointtask.assemble import make_context, read_data, trained
@@ -35,6 +38,7 @@ ROWS = (
     "one reference: the annotated box",
     "best of the grid around the annotated box",
     "perfect masks in the annotated box",
+    "(box IoU of the predicted reference)",
 )
 
 
@@ -43,20 +47,21 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="run directories with test data")
     parser.add_argument("--limit", type=int, default=0, help="score this many of the test examples; 0: all")
     parser.add_argument("--states", type=int, default=81, help="at most this many states of the grid, evenly chosen")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as in jointtask evaluate")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    columns = [budget(run, arguments.limit, arguments.states) for run in arguments.runs]
+    columns = [budget(run, arguments.limit, arguments.states, arguments.set) for run in arguments.runs]
     print(f"| J, % | {' | '.join(run.name for run in arguments.runs)} |")
     print(f"|---|{'---|' * len(columns)}")
     for row, name in enumerate(ROWS):
         print(f"| {name} | {' | '.join(f'{100 * column[row]:.2f}' for column in columns)} |")
 
 
-def budget(run: Path, limit: int, states: int) -> list[float]:
-    """Return the mean J of each row."""
+def budget(run: Path, limit: int, states: int, overrides: Sequence[str]) -> list[float]:
+    """Return the mean of each row."""
     registry, progress = load_registry(), SilentProgress()
     directory = RunDirectory(run)
-    runfile = load_trained(directory.config, registry)
+    runfile = load_trained(directory.config, registry, overrides)
     table = runfile.data.test
     if table is None:
         raise SystemExit(f"{run} has no test data")
@@ -78,16 +83,22 @@ def budget(run: Path, limit: int, states: int) -> list[float]:
                 [extraction.probability for extraction in plain(dataset, index, examples)],
                 *restored(predictor.pair, batch, chosen, examples),
             ]
+            boxes = [reference.numpy() for reference in references(predictor.pair, batch)]
+            scores[-1].extend(box_iou(one, other) for one, other in zip(*boxes, strict=True))
         for row, maps in enumerate(rows):
             scores[row].extend(best(some, example.mask) for some, example in zip(maps, examples, strict=True))
     return [float(np.mean(row)) for row in scores]
 
 
+def references(pair: Pair, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the predicted references and the annotated ones, (B, 4) each."""
+    return pair.bridge.admit(pair.upstream.reference(pair.predict_upstream(batch))), pair.bridge.base(batch)
+
+
 def restored(pair: Pair, batch: dict[str, Tensor], states: Tensor, examples: list[Any]) -> list[list[Any]]:
     """Return the maps at the photographs' sizes of the rows from the third on; several for the best of the grid."""
     bridge = pair.bridge
-    predicted = bridge.admit(pair.upstream.reference(pair.predict_upstream(batch)))[:, None]
-    annotated = bridge.base(batch)[:, None]
+    predicted, annotated = (reference[:, None] for reference in references(pair, batch))
     around = bridge.admit(bridge.reference(annotated[:, 0], states))
 
     def solved(reference: Tensor) -> Tensor:
