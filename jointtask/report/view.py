@@ -67,7 +67,7 @@ def objective(record: RunRecord) -> tuple[list[Card], Grid]:
         figure = figures.chart([entry.round for entry in known], lines, title)
         cards.append(Card(title, text.number(lines[0].values[-1]) if known else text.MISSING, reading, figure))
     header = ["round", *(f"{title}, {where}" for title, _, _ in terms for where in ("no adjustment", "estimate"))]
-    header += ["training, upstream", "training, downstream"]
+    header += ["training loss, upstream", "training loss, downstream"]
     rows = [
         [
             str(entry.round),
