@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from jointtask.bridge import Augmented
 from jointtask.failure import require_finite
 from jointtask.optimizer import TaskOptimizer
 from jointtask.pair import Pair
@@ -61,7 +61,7 @@ def train_batch(
     -------
     dict of str to float
         What was minimised - the weighted energies, or what a task has in their place (`SurrogateTask`) - "upstream" and
-        "downstream", summed over the whole batch.
+        "downstream", summed over the whole batch. A network whose parameters are all frozen is not run, and not named.
 
     Raises
     ------
@@ -70,18 +70,14 @@ def train_batch(
     """
     # Dropout draws from torch's global generator: seeded by what the batch is, a resumed run draws the same.
     torch.manual_seed(derive(seed, "dropout", epoch, *ids))
-    draws = reference.shape[1]
-    batch, reference, conditioned = pair.bridge.augment(batch, reference, Streams(seed, epoch, ids, "augment"))
-    upstream = pair.upstream_loss(pair.predict_upstream(batch), reference).mean(dim=1)
-    condition = pair.bridge.condition(batch, conditioned)
-    downstream = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
-    downstream = downstream.reshape(len(ids), draws).mean(dim=1)
-    require_finite(upstream.detach(), ids, "the upstream loss in training")
-    require_finite(downstream.detach(), ids, "the downstream loss in training")
+    augmented = pair.bridge.augment(batch, reference, Streams(seed, epoch, ids, "augment"))
+    losses = {role: loss(pair, augmented) for role, loss in _LOSSES.items() if _learns(pair.modules[role])}
+    for role, value in losses.items():
+        require_finite(value.detach(), ids, f"the {role} loss in training")
     for optimizer in optimizers.values():
         optimizer.zero_grad()
-    loss: Any = share * (upstream.mean() + downstream.mean())
-    loss.backward()
+    total = share * torch.stack([value.mean() for value in losses.values()]).sum()
+    total.backward()  # type: ignore[no-untyped-call]
     for role, module in pair.modules.items():
         norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
         if norms:
@@ -89,5 +85,23 @@ def train_batch(
     world.add_gradients(pair.modules.values())
     for optimizer in optimizers.values():
         optimizer.step()
-    energies = {"upstream": upstream, "downstream": downstream}
-    return world.total({role: float(energy.detach().sum()) if share else 0.0 for role, energy in energies.items()})
+    return world.total({role: float(value.detach().sum()) if share else 0.0 for role, value in losses.items()})
+
+
+def _learns(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
+def _upstream_loss(pair: Pair, seen: Augmented) -> Tensor:
+    """Return each example's loss, (B,)."""
+    return pair.upstream_loss(pair.predict_upstream(seen.batch), seen.reference).mean(dim=1)
+
+
+def _downstream_loss(pair: Pair, seen: Augmented) -> Tensor:
+    """Return each example's loss, (B,)."""
+    condition = pair.bridge.condition(seen.batch, seen.conditioned)
+    loss = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
+    return loss.reshape(seen.conditioned.shape[:2]).mean(dim=1)
+
+
+_LOSSES = {"upstream": _upstream_loss, "downstream": _downstream_loss}

@@ -90,7 +90,7 @@ class RoundRecord:
         For each coordinate, ``{level: count}`` of the estimates, level as text.
     training : mapping of str to float
         Mean of what the M-step minimised in the last epoch - the energies, or what a task has in their place - by
-        "upstream" and "downstream", weights applied, augmented.
+        "upstream" and "downstream", weights applied, augmented; not of a network whose parameters are all frozen.
     validation : mapping of str to float
         Scores through the predicted reference, by summary name; empty without validation data.
     """

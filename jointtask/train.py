@@ -97,7 +97,7 @@ def maximise(work: Assembly, examples: Examples, state: State, keeper: Keeper) -
     pair, seed, total = work.pair, work.runfile.run.seed, len(examples)
     order = epoch_order(seed, state.epoch, total)
     if state.offset == 0:
-        state.sums = {"upstream": 0.0, "downstream": 0.0}
+        state.sums = {}
     label = f"round {state.round}: M-step" if state.round > 0 else "warm-up"
     pair.train(True)
     with work.context.progress.phase(f"{label}, epoch {state.epochs + 1}", total) as bar:
@@ -113,7 +113,7 @@ def maximise(work: Assembly, examples: Examples, state: State, keeper: Keeper) -
                 ids = examples.ids(rows)
                 step = partial(train_batch, seed=seed, epoch=state.epoch, share=share, world=work.world)
                 energies = step(pair, state.optimizers, ids, batch, reference)
-            state.sums = {role: state.sums[role] + energy for role, energy in energies.items()}
+            state.sums = {role: state.sums.get(role, 0.0) + energy for role, energy in energies.items()}
             state.offset += len(whole)
             bar.advance(len(whole))
             keeper.tick()

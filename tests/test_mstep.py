@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
@@ -51,3 +52,19 @@ def test_a_task_learns_from_its_training_loss_and_the_objective_keeps_its_energy
         torch.testing.assert_close(found.detach(), wanted)
     assert minimised["downstream"] == float(loss.detach().sum())
     assert minimised["upstream"] == float(upstream.detach().sum()), "a task without a loss of its own learns by energy"
+
+
+def test_a_frozen_network_is_not_run() -> None:
+    torch.manual_seed(0)
+    upstream, downstream = Locate(dropout=0.0), LabelPoints()
+    upstream.requires_grad_(False)
+    upstream.register_forward_pre_hook(lambda *_: pytest.fail("run for nothing"))
+    pair = Pair(upstream, downstream, Interval(IntervalSettings()), torch.device("cpu"))
+    before = [value.clone() for value in downstream.parameters()]
+    table = Optimizer(name="sgd", rate=0.1)
+    optimizers = {role: make_optimizer(module, table, 1, 1) for role, module in pair.modules.items()}
+    batch = DATA.batch(ROWS)
+    base = pair.bridge.base(batch)[:, None]
+    minimised = train_batch(pair, optimizers, [DATA.ids[row] for row in ROWS], batch, base, seed=0, epoch=0)
+    assert list(minimised) == ["downstream"]
+    assert not any(torch.equal(new, old) for new, old in zip(downstream.parameters(), before, strict=True))
