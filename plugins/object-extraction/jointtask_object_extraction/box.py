@@ -47,7 +47,6 @@ def box_adjustment(settings: BoxAdjustment, context: Context) -> BoxBridge:
         weigh=settings.weigh,
         context=settings.context,
         annotation_scale=settings.annotation_scale if settings.center == "prediction" else None,
-        crop=settings.crop,
         flip=settings.flip,
         jitter=settings.jitter,
         zoom=(settings.zoom[0], settings.zoom[1]),
@@ -100,8 +99,6 @@ class BoxBridge:
     annotation_scale : float or None
         Standard deviation of an annotated side about the reference's, in frame units, where the E-step adjusts the
         predicted box; None where it adjusts the annotated one.
-    crop : float
-        Share of the ground between the object and each edge of the frame that `augment` cuts off at most, in [0, 1].
     flip : bool
         Whether `augment` mirrors.
     jitter : float
@@ -122,7 +119,6 @@ class BoxBridge:
     weigh: Literal["area", "equally"] = "area"
     context: float = 1.0
     annotation_scale: float | None = None
-    crop: float = 0.0
     flip: bool = False
     jitter: float = 0.0
     zoom: tuple[float, float] = (1.0, 1.0)
@@ -147,7 +143,7 @@ class BoxBridge:
         The box is enlarged about its centre, then clipped to the frame; a side under 8 units is widened about its
         centre and shifted into the frame. An empty mask gives the whole frame.
         """
-        return _around(batch["mask"], self.context)
+        return self._around(batch["mask"])
 
     def relocate(self, frame: Tensor, reference: Tensor) -> Tensor:
         """Return the boxes of predicted masks, (B, 4), with their context; where nothing is predicted, the old ones.
@@ -160,7 +156,24 @@ class BoxBridge:
             The boxes that they were predicted through.
         """
         mask = (frame >= 0.5).to(torch.uint8)
-        return torch.where(mask.flatten(1).amax(dim=1)[:, None] > 0, _around(mask, self.context), reference)
+        return torch.where(mask.flatten(1).amax(dim=1)[:, None] > 0, self._around(mask), reference)
+
+    def _around(self, mask: Tensor) -> Tensor:
+        """Return the tight boxes of masks (B, F, F), uint8, with their context: (B, 4), float32."""
+        x1, x2 = self._sides(mask.amax(dim=1) != 0)
+        y1, y2 = self._sides(mask.amax(dim=2) != 0)
+        return torch.stack([x1, y1, x2, y2], dim=1)
+
+    def _sides(self, occupied: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both ends, (B,), of the occupied cells (B, F), bool, of a line; all of it where none is occupied."""
+        line = occupied | ~occupied.any(dim=1, keepdim=True)
+        first = line.int().argmax(dim=1).float()
+        last = FRAME - line.flip(1).int().argmax(dim=1).float()
+        margin = (last - first) * ((self.context - 1) / 2)
+        low, high = (first - margin).clamp(min=0), (last + margin).clamp(max=FRAME)
+        size = (high - low).clamp(min=MINIMUM_SIDE)
+        low = torch.minimum(((low + high - size) / 2).clamp(min=0), FRAME - size)
+        return low, low + size
 
     def reference(self, centre: Tensor, state: Tensor) -> Tensor:
         """Adjust centres (B, 4) by states (K, 4) or (B, K, 4): boxes (B, K, 4)."""
@@ -240,24 +253,16 @@ class BoxBridge:
         return Extraction(probability, box.astype(np.float32, copy=False))
 
     def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:
-        """Crop, mirror and recolour the examples at random; zoom and jitter what the downstream task sees.
+        """Mirror the examples and change their colours at random; zoom and jitter what the downstream task sees.
 
-        A crop holds the whole object, and is stretched to the frame; what a reference loses outside it is cut off. The
-        result holds float32 images in [0, 255] if frames are cropped or colours change. Each row draws 4 + 4 K + K + 4
-        numbers, whatever the settings: one for mirroring, three for colour, one for each side of each reference, one
-        for each zoom, and one for each side of the frame.
+        The result holds float32 images in [0, 255] if colours change. Each row draws 4 + 4 K + K numbers, whatever the
+        settings: one for mirroring, three for colour, one for each side, and one for each zoom.
         """
         if self.weigh == "equally":
             batch = {**batch, _EQUALLY: torch.ones(len(reference), device=reference.device)}
-        k = reference.shape[1]
-        drawn = random.uniform(8 + 5 * k).to(reference)
-        _, sides, zoom, edges = torch.split(drawn, [4, 4 * k, k, 4], dim=1)
+        drawn = random.uniform(4 + 5 * reference.shape[1]).to(reference)
+        sides, zoom = drawn[:, 4 : -reference.shape[1]], drawn[:, -reference.shape[1] :]
         changed = dict(batch)
-        if self.crop:
-            window = _window(_around(batch["mask"], 1), self.crop * edges)
-            changed["image"] = crop(batch["image"], window, FRAME)
-            changed["mask"] = (crop(batch["mask"][:, None], window, FRAME)[:, 0] >= 0.5).to(torch.uint8)
-            reference = self.admit(clip_boxes(_within(reference, window), FRAME))
         if self.flip:
             mirrored = drawn[:, 0] < 0.5
             changed |= {key: mirror_frames(changed[key], mirrored) for key in self.keys if key in changed}
@@ -274,38 +279,7 @@ class BoxBridge:
         return Augmented(changed, reference, conditioned)
 
 
-def _window(box: Tensor, share: Tensor) -> Tensor:
-    """Cut these shares (B, 4) off the frame between each edge and a box (B, 4): what is left, (B, 1, 4)."""
-    low, high = share[:, :2] * box[:, :2], FRAME - share[:, 2:] * (FRAME - box[:, 2:])
-    return torch.cat([low, high], dim=1)[:, None]
-
-
-def _within(box: Tensor, window: Tensor) -> Tensor:
-    """Return where boxes (B, K, 4) lie once windows (B, 1, 4) are stretched to the frame."""
-    low, high = window[..., :2], window[..., 2:]
-    return (box - low.repeat(1, 1, 2)) * (FRAME / (high - low)).repeat(1, 1, 2)
-
-
 def _enlarge(box: Tensor, factor: Tensor | float) -> Tensor:
     """Multiply the sides of boxes (..., 4) by factors (..., 1), or by one, about their centres."""
     margin = (box[..., 2:] - box[..., :2]) * ((factor - 1) / 2)
     return box + torch.cat([-margin, margin], dim=-1)
-
-
-def _around(mask: Tensor, context: float) -> Tensor:
-    """Return the tight boxes of masks (B, F, F), uint8, enlarged by a factor: (B, 4), float32."""
-    x1, x2 = _sides(mask.amax(dim=1) != 0, context)
-    y1, y2 = _sides(mask.amax(dim=2) != 0, context)
-    return torch.stack([x1, y1, x2, y2], dim=1)
-
-
-def _sides(occupied: Tensor, context: float) -> tuple[Tensor, Tensor]:
-    """Return both ends, (B,), of the occupied cells (B, F), bool, of a line; all of it where none is occupied."""
-    line = occupied | ~occupied.any(dim=1, keepdim=True)
-    first = line.int().argmax(dim=1).float()
-    last = FRAME - line.flip(1).int().argmax(dim=1).float()
-    margin = (last - first) * ((context - 1) / 2)
-    low, high = (first - margin).clamp(min=0), (last + margin).clamp(max=FRAME)
-    size = (high - low).clamp(min=MINIMUM_SIDE)
-    low = torch.minimum(((low + high - size) / 2).clamp(min=0), FRAME - size)
-    return low, low + size

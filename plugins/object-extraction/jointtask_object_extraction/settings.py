@@ -179,11 +179,6 @@ class BoxAdjustment:
     context: float = field(
         default=1.0, validator=validators.ge(1), metadata=_help("factor on the annotated box's sides, about its centre")
     )
-    crop: float = field(
-        default=0.0,
-        validator=[_AT_LEAST_0, validators.le(1)],
-        metadata=_help("cut off up to this share of the ground between the object and each edge, in the M-step"),
-    )
     flip: bool = field(default=False, metadata=_help("mirror at random in the M-step"))
     jitter: float = field(
         default=0.0, validator=_AT_LEAST_0, metadata=_help("move the sides at random in the M-step, at most this far")
