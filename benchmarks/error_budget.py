@@ -78,13 +78,13 @@ def budget(run: Path, limit: int, states: int, overrides: Sequence[str]) -> list
         examples = [dataset.example(i) for i in index]
         batch = dataset.batch(index)
         with torch.inference_mode():
+            predicted, annotated = references(predictor.pair, batch)
             rows = [
                 [extraction.probability for extraction in through(predictor)(dataset, index, examples)],
                 [extraction.probability for extraction in plain(dataset, index, examples)],
-                *restored(predictor.pair, batch, chosen, examples),
+                *restored(predictor.pair, batch, predicted, annotated, chosen, examples),
             ]
-            boxes = [reference.numpy() for reference in references(predictor.pair, batch)]
-            scores[-1].extend(box_iou(one, other) for one, other in zip(*boxes, strict=True))
+        scores[-1].extend(map(box_iou, predicted.numpy(), annotated.numpy()))
         for row, maps in enumerate(rows):
             scores[row].extend(best(some, example.mask) for some, example in zip(maps, examples, strict=True))
     return [float(np.mean(row)) for row in scores]
@@ -95,11 +95,18 @@ def references(pair: Pair, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return pair.bridge.admit(pair.upstream.reference(pair.predict_upstream(batch))), pair.bridge.base(batch)
 
 
-def restored(pair: Pair, batch: dict[str, Tensor], states: Tensor, examples: list[Any]) -> list[list[Any]]:
+def restored(
+    pair: Pair,
+    batch: dict[str, Tensor],
+    predicted: Tensor,
+    annotated: Tensor,
+    states: Tensor,
+    examples: list[Any],
+) -> list[list[Any]]:
     """Return the maps at the photographs' sizes of the rows from the third on; several for the best of the grid."""
     bridge = pair.bridge
-    predicted, annotated = (reference[:, None] for reference in references(pair, batch))
-    around = bridge.admit(bridge.reference(annotated[:, 0], states))
+    around = bridge.admit(bridge.reference(annotated, states))
+    predicted, annotated = predicted[:, None], annotated[:, None]
 
     def solved(reference: Tensor) -> Tensor:
         return bridge.restore(pair.predict_downstream(bridge.condition(batch, reference).input), reference)

@@ -264,7 +264,7 @@ def assemble_optimizers(pair: Pair, runfile: RunFile, epochs: int, steps: int) -
     optimizers = {
         role: make_optimizer(module, tables[role].optimizer, epochs, steps) for role, module in pair.modules.items()
     }
-    if not any(parameter.requires_grad for module in pair.modules.values() for parameter in module.parameters()):
+    if not pair.learning:
         raise ConfigError(
             "nothing would learn: every parameter of both networks is frozen",
             remedy="give at least one group of parameters a rate above 0 in optimizer.rate or optimizer.rates",

@@ -56,8 +56,7 @@ def check(runfile: RunFile, registry: Registry, progress: Progress) -> Sequence[
     """
     with blaming(registry.plugins):
         work = assemble(runfile, registry, progress)
-        if runfile.run.start:
-            start_from(work.pair, runfile.run.start)
+        start_from(work.pair, runfile.run.start)
         return [*_found(work), *_expected(work), *(f"not read: {line}" for line in unread_settings(runfile, registry))]
 
 

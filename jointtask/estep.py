@@ -41,7 +41,7 @@ class EStep:
         The run's.
     oracle_ids : frozenset of str
         The examples that are compared with exhaustive enumeration.
-    temperatures : tuple of float
+    temperatures : sequence of float
         What divides the energy that the sampler sees in rounds 1, 2, ...; the last stays.
     """
 

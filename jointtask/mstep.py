@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from jointtask.bridge import Augmented
 from jointtask.failure import require_finite
 from jointtask.optimizer import TaskOptimizer
 from jointtask.pair import Pair
@@ -70,14 +70,21 @@ def train_batch(
     """
     # Dropout draws from torch's global generator: seeded by what the batch is, a resumed run draws the same.
     torch.manual_seed(derive(seed, "dropout", epoch, *ids))
-    augmented = pair.bridge.augment(batch, reference, Streams(seed, epoch, ids, "augment"))
-    losses = {role: loss(pair, augmented) for role, loss in _LOSSES.items() if _learns(pair.modules[role])}
+    seen = pair.bridge.augment(batch, reference, Streams(seed, epoch, ids, "augment"))
+    learning = pair.learning
+    losses: dict[str, Tensor] = {}
+    if "upstream" in learning:
+        losses["upstream"] = pair.upstream_loss(pair.predict_upstream(seen.batch), seen.reference).mean(dim=1)
+    if "downstream" in learning:
+        condition = pair.bridge.condition(seen.batch, seen.conditioned)
+        loss = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
+        losses["downstream"] = loss.reshape(reference.shape[:2]).mean(dim=1)
     for role, value in losses.items():
         require_finite(value.detach(), ids, f"the {role} loss in training")
     for optimizer in optimizers.values():
         optimizer.zero_grad()
-    total = share * torch.stack([value.mean() for value in losses.values()]).sum()
-    total.backward()  # type: ignore[no-untyped-call]
+    total: Any = share * sum(value.mean() for value in losses.values())
+    total.backward()
     for role, module in pair.modules.items():
         norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
         if norms:
@@ -86,22 +93,3 @@ def train_batch(
     for optimizer in optimizers.values():
         optimizer.step()
     return world.total({role: float(value.detach().sum()) if share else 0.0 for role, value in losses.items()})
-
-
-def _learns(module: nn.Module) -> bool:
-    return any(parameter.requires_grad for parameter in module.parameters())
-
-
-def _upstream_loss(pair: Pair, seen: Augmented) -> Tensor:
-    """Return each example's loss, (B,)."""
-    return pair.upstream_loss(pair.predict_upstream(seen.batch), seen.reference).mean(dim=1)
-
-
-def _downstream_loss(pair: Pair, seen: Augmented) -> Tensor:
-    """Return each example's loss, (B,)."""
-    condition = pair.bridge.condition(seen.batch, seen.conditioned)
-    loss = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
-    return loss.reshape(seen.conditioned.shape[:2]).mean(dim=1)
-
-
-_LOSSES = {"upstream": _upstream_loss, "downstream": _downstream_loss}

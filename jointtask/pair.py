@@ -51,6 +51,15 @@ class Pair:
         """The two networks by role."""
         return {"upstream": self.upstream, "downstream": self.downstream}
 
+    @property
+    def learning(self) -> dict[str, nn.Module]:
+        """Those of them with a parameter that is not frozen."""
+        return {
+            role: module
+            for role, module in self.modules.items()
+            if any(parameter.requires_grad for parameter in module.parameters())
+        }
+
     def train(self, mode: bool) -> None:
         """Put both networks into training or evaluation mode."""
         for module in self.modules.values():

@@ -47,13 +47,15 @@ def fill(pair: Pair, weights: Mapping[str, Tensor], source: Path, remedy: str) -
 
 
 def start_from(pair: Pair, start: str) -> None:
-    """Start both networks from what a finished run trained: `run.start`.
+    """Start both networks from what a finished run trained: `run.start`; empty, they stay as they are.
 
     Raises
     ------
     ConfigError
         If there is no such run or file, or its weights do not fit these networks.
     """
+    if not start:
+        return
     path = _model(start)
     try:
         weights = load_file(path)
