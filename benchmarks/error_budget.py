@@ -21,14 +21,15 @@ import torch
 from jointtask_object_extraction.metrics import box_iou, iou
 from torch import Tensor
 
-from jointtask.assemble import make_context, read_data, trained
-from jointtask.evaluate import through
+from jointtask.assemble import make_context, read_data
+from jointtask.displays import SilentProgress
 from jointtask.load import load_trained
 from jointtask.pair import Pair
 from jointtask.predict import Predictor
-from jointtask.progress import SilentProgress
 from jointtask.registry import load_registry
 from jointtask.rundir import RunDirectory
+from jointtask.score import through
+from jointtask.trained import trained
 
 BATCH = 16
 ROWS = (

@@ -33,7 +33,7 @@ def main(
     stopwatch = Stopwatch()
     pair, how = watched(work.pair, work.how, stopwatch)
     sample = estep(evolve(work, pair=pair, how=how), range(examples), examples)
-    oracle = evolve(work, how=evolve(work.how, sampler=exhaustive.sample, name="exhaustive", terms={}))
+    oracle = evolve(work, how=evolve(work.how, sampler=exhaustive.sample, terms={}))
     frames = {name: tensor.to(work.pair.device) for name, tensor in work.train.batch(range(examples)).items()}
     crops = full_batch(work.pair, frames, batch)
     cases = {

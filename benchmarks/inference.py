@@ -15,7 +15,7 @@ import typer
 from attrs import evolve
 from measuring import Stopwatch, build, each, interleaved, machine, median, milliseconds, table
 
-from jointtask.assemble import Assembly
+from jointtask.assembly import Assembly
 from jointtask.predict import Predictor
 
 

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 
-from jointtask.assemble import Assembly, assemble
+from jointtask.assemble import assemble
+from jointtask.assembly import Assembly
+from jointtask.displays import SilentProgress
 from jointtask.estep import sample_batch
 from jointtask.examples import Examples
 from jointtask.latents import Latents
 from jointtask.load import load
 from jointtask.memory import keep_freed_memory
-from jointtask.progress import SilentProgress
 from jointtask.registry import load_registry
 
 RUN_FILE = Path(__file__).parents[1] / "examples" / "object_extraction.toml"

@@ -23,7 +23,7 @@ import typer
 from measuring import build, machine, table
 
 from jointtask.examples import Examples
-from jointtask.keeper import Keeper
+from jointtask.keeper import Autosave
 from jointtask.predict import make_predictor
 from jointtask.run import final_scores, new_state
 from jointtask.rundir import RunDirectory
@@ -92,7 +92,7 @@ def stages(network: str, count: int, batches: int, settings: list[str]) -> list[
     state = stage("latents and optimizers", lambda: new_state(work))
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "checkpoints").mkdir()
-        keeper = Keeper(RunDirectory(Path(folder)), state, work.runfile.run.checkpoint_seconds, work.world)
+        keeper = Autosave(RunDirectory(Path(folder)), state, work.runfile.run.checkpoint_seconds, work.world)
         em, state.round = work.runfile.em, 1
         for name, go, size in (("E-step", expect, em.estep_batch), ("M-step, an epoch", maximise, em.batch_size)):
             state.offset = max(0, count - batches * size) if batches else 0

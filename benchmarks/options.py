@@ -16,7 +16,8 @@ import typer
 from measuring import build, each, estep, interleaved, machine, median, milliseconds, table
 from torch import Tensor
 
-from jointtask.assemble import Assembly, assemble_optimizers
+from jointtask.assemble import assemble_optimizers
+from jointtask.assembly import Assembly
 from jointtask.latents import Latents
 from jointtask.mstep import train_batch
 from jointtask.predict import Predictor

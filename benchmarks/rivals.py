@@ -25,12 +25,13 @@ from jointtask_object_extraction.photograph import Photograph
 from jointtask_object_extraction.running import load_run
 from measuring import machine, table
 
-from jointtask.assemble import find_predictor, make_context, read_data
+from jointtask.assemble import make_context, read_data
 from jointtask.component import Context
 from jointtask.config import RunTable
+from jointtask.displays import SilentProgress
 from jointtask.load import load_evaluation
-from jointtask.progress import SilentProgress
 from jointtask.registry import Registry, load_registry
+from jointtask.trained import find_predictor
 
 Predict = Callable[[Photograph], Any]
 

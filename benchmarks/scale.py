@@ -25,18 +25,19 @@ from jointtask_object_extraction.pairs import Pair
 from measuring import build, machine, milliseconds, table
 from torch.utils.flop_counter import FlopCounterMode
 
-from jointtask.assemble import chosen
+from jointtask.assembly import chosen
 from jointtask.cache import cached_arrays
-from jointtask.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
+from jointtask.checkpoint import latest_checkpoint, save_checkpoint
+from jointtask.diagnostics import summarise_estep
+from jointtask.displays import SilentProgress
 from jointtask.distributed import joined
 from jointtask.estep import Sampled
 from jointtask.latent import LatentGrid
 from jointtask.latents import Latents
 from jointtask.mstep import epoch_order
 from jointtask.overlap import overlaps
-from jointtask.progress import SilentProgress
 from jointtask.randomness import Streams
-from jointtask.summarise import summarise_estep
+from jointtask.state import Checkpoint
 from jointtask.world import World
 
 GRID = LatentGrid.product([[-10.0, -5.0, 0.0, 5.0, 10.0]] * 4)

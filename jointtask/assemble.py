@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from attrs import evolve, frozen
+from attrs import evolve
 
+from jointtask.assembly import Assembly, chosen
+from jointtask.cache import cache_folder
 from jointtask.component import Context, SamplerComponent
 from jointtask.config import RunFile, RunTable, Table
 from jointtask.conform import require_conforming
@@ -16,81 +18,24 @@ from jointtask.data import Dataset
 from jointtask.device import resolve_device
 from jointtask.errors import ConfigError, DataError
 from jointtask.estep import EStep
-from jointtask.load import load_trained
-from jointtask.locate import cache_folder
 from jointtask.metric import Metric
 from jointtask.optimizer import TaskOptimizer, make_optimizer
 from jointtask.overlap import overlaps
 from jointtask.pair import Pair
-from jointtask.predict import Predictor, make_predictor
 from jointtask.progress import Progress
 from jointtask.proposal import ProposalTerm
 from jointtask.randomness import derive
-from jointtask.rundir import RunDirectory
-from jointtask.start import fill
+from jointtask.registry import Registry
 from jointtask.world import ALONE, World
 
-if TYPE_CHECKING:
-    from jointtask.registry import Registry
-
 __all__ = [
-    "Assembly",
     "assemble",
     "assemble_optimizers",
     "assemble_pair",
-    "assemble_predictor",
-    "chosen",
-    "find_predictor",
     "make_context",
     "read_data",
     "score_metrics",
-    "trained",
 ]
-
-
-@frozen(eq=False)
-class Assembly:
-    """Everything that a run file names, built.
-
-    Attributes
-    ----------
-    runfile : RunFile
-        What was asked for.
-    registry : Registry
-        Where the components came from.
-    context : Context
-        With what they were built.
-    train, validation, test : Dataset
-        The data; validation and test may be None.
-    pair : Pair
-        The networks and their bridge.
-    how : EStep
-        The sampler and the proposal terms that it uses.
-    metrics : mapping of str to Metric
-        By component name, the leading one first.
-    predictors : mapping of str to callable
-        ``predict(example)``, by component name.
-    world : World
-        The processes that share the work.
-    """
-
-    runfile: RunFile
-    registry: Registry
-    context: Context
-    train: Dataset
-    validation: Dataset | None
-    test: Dataset | None
-    pair: Pair
-    how: EStep
-    metrics: Mapping[str, Metric]
-    predictors: Mapping[str, Any]
-    world: World = ALONE
-
-    @property
-    def data(self) -> dict[str, Dataset]:
-        """The data sets that the run file names, by table."""
-        sets = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: data for name, data in sets.items() if data is not None}
 
 
 def make_context(table: RunTable, progress: Progress, device: str | None = None, world: World = ALONE) -> Context:
@@ -134,7 +79,6 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     }
     how = EStep(
         sampler=component.build(runfile.sampler.settings, context),
-        name=f"the sampler '{component.name}' of {registry.source('sampler', component.name)}",
         terms=terms,
         estimate=runfile.sampler.estimate,
         draws=runfile.em.draws if runfile.sampler.estimate == "weighted" else 1,
@@ -199,57 +143,9 @@ def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tup
     return pair, context
 
 
-def assemble_predictor(
-    directory: RunDirectory, registry: Registry, device: str | None, progress: Progress
-) -> Predictor:
-    """Build what a run directory trained, on its own device or another."""
-    directory.require()
-    runfile = load_trained(directory.config, registry)
-    return trained(directory, runfile, registry, make_context(runfile.run, progress, device))
-
-
-def trained(directory: RunDirectory, runfile: RunFile, registry: Registry, context: Context) -> Predictor:
-    """Build the pair of a run directory with its trained weights; pretrained files are not needed again."""
-    weights = directory.read_model()
-    if not directory.model.exists():
-        context.progress.say(f"warning: {directory.path} is not finished; what its last checkpoint holds is used")
-    pair, _ = assemble_pair(without_pretraining(runfile), registry, context)
-    remedy = "use the plugin version named in versions.json, or train again"
-    fill(pair, weights, directory.path, remedy)
-    return make_predictor(pair, runfile)
-
-
-def without_pretraining(runfile: RunFile) -> RunFile:
-    """Drop the pretrained files from the tasks' settings: weights that were trained replace them."""
-
-    def bare(table: Any) -> Any:
-        settings = table.settings
-        if hasattr(settings, "weights"):
-            settings = evolve(settings, weights="", **({"sha256": ""} if hasattr(settings, "sha256") else {}))
-        return evolve(table, settings=settings)
-
-    return evolve(runfile, upstream=bare(runfile.upstream), downstream=bare(runfile.downstream))
-
-
 def score_metrics(names: Sequence[str], registry: Registry, context: Context) -> dict[str, Metric]:
     """Build metrics by name, each once."""
     return {name: _build_default(registry, "metric", name, context) for name in names}
-
-
-def find_predictor(name: str, registry: Registry) -> Any:
-    """Return a predictor's component, where a run directory could have stood.
-
-    Raises
-    ------
-    ConfigError
-        If it is neither.
-    """
-    try:
-        return registry.find("predictor", name)
-    except ConfigError as error:
-        raise ConfigError(
-            f"{name} is neither a run directory nor a predictor", cause=error.message, remedy=error.remedy
-        ) from error
 
 
 def assemble_optimizers(pair: Pair, runfile: RunFile, epochs: int, steps: int) -> dict[str, TaskOptimizer]:
@@ -270,11 +166,6 @@ def assemble_optimizers(pair: Pair, runfile: RunFile, epochs: int, steps: int) -
             remedy="give at least one group of parameters a rate above 0 in optimizer.rate or optimizer.rates",
         )
     return optimizers
-
-
-def chosen(ids: Sequence[str], count: int) -> list[str]:
-    """Choose examples by a hash of their ids: the same in every run over the same data."""
-    return sorted(ids, key=lambda name: derive("chosen", name))[:count]
 
 
 def _build_default(registry: Registry, kind: str, name: str, context: Context) -> Any:

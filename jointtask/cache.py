@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import zlib
@@ -16,13 +17,14 @@ from typing import Any, NamedTuple, NoReturn
 from uuid import uuid4
 
 import numpy as np
+import platformdirs
 from attrs import frozen
 from numpy.typing import NDArray
 
 from jointtask.errors import DataError, RunError
 from jointtask.progress import Bar, Progress
 
-__all__ = ["CachedArrays", "FaultsError", "cached_arrays", "explained"]
+__all__ = ["CachedArrays", "FaultsError", "cache_folder", "cached_arrays", "explained"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -30,6 +32,15 @@ _SHARD = 128
 _CHECK = "crc32"  # (rows + 1, fields), written beside the fields; the last row is of the layout itself
 _STALE = 3600.0  # seconds after which a temporary file has no writer any more
 _REMEDY = "free space there, or set JOINTTASK_CACHE to a folder that can be written and has room"
+
+
+def cache_folder() -> Path:
+    """Return the absolute path of the cache folder, which may not exist yet.
+
+    It is the user's cache folder of the platform, or what the environment variable ``JOINTTASK_CACHE`` names.
+    """
+    chosen = os.environ.get("JOINTTASK_CACHE")
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("jointtask")
 
 
 class FaultsError(DataError):

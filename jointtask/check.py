@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import torch
 
-from jointtask.assemble import Assembly, assemble, assemble_optimizers
+from jointtask.assemble import assemble, assemble_optimizers
+from jointtask.assembly import Assembly
 from jointtask.component import SamplerComponent
 from jointtask.config import Optimizer, RunFile
 from jointtask.device import device_name

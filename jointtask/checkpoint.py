@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from attrs import frozen
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from jointtask.errors import RunError
-from jointtask.tensorfile import save_tensors
+from jointtask.state import Checkpoint
+from jointtask.tensorfile import digest, save_tensors
 
-__all__ = ["Checkpoint", "digest", "latest_checkpoint", "save_checkpoint"]
+__all__ = ["latest_checkpoint", "save_checkpoint"]
 
 KEPT = 2
-
-
-@frozen(eq=False)
-class Checkpoint:
-    """One checkpoint.
-
-    Attributes
-    ----------
-    tensors : mapping of str to Tensor
-        On the CPU.
-    state : mapping
-        The rest, as JSON.
-    """
-
-    tensors: Mapping[str, Tensor]
-    state: Mapping[str, Any]
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -105,12 +85,3 @@ def _read(path: Path) -> Checkpoint:
 
 def _numbered(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(path.stem), path) for path in folder.glob("*.safetensors") if path.stem.isdigit())
-
-
-def digest(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> str:
-    """Return a BLAKE2 digest of contiguous tensors on the CPU, by name, and of plain values."""
-    found = hashlib.blake2b(json.dumps(state).encode(), digest_size=16)
-    for name in sorted(tensors):
-        found.update(name.encode())
-        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import field, frozen, validators
@@ -238,6 +238,22 @@ class RunFile:
     em: EmTable = field(factory=EmTable, metadata=_help("the schedule of the EM loop"))
     predict: PredictTable = field(factory=PredictTable, metadata=_help("how a trained pair predicts"))
     evaluate: EvaluateTable = field(factory=EvaluateTable, metadata=_help("what is scored"))
+
+    def components(self) -> Iterator[tuple[str, str]]:
+        """Yield the kind and the name of every component that the file names."""
+        tables: Iterable[tuple[str, Table | None]] = [
+            ("dataset", self.data.train),
+            ("dataset", self.data.validation),
+            ("dataset", self.data.test),
+            ("task", self.upstream),
+            ("task", self.downstream),
+            ("bridge", self.bridge),
+            ("sampler", self.sampler),
+            *(("proposal", term) for term in self.proposal),
+        ]
+        yield from ((kind, table.name) for kind, table in tables if table is not None)
+        yield from (("metric", name) for name in dict.fromkeys([*self.evaluate.metrics, *self.evaluate.each_round]))
+        yield from (("predictor", name) for name in self.evaluate.predictors)
 
 
 @frozen

@@ -12,13 +12,15 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
+from jointtask.draws import Draws, Sampler, Target
 from jointtask.errors import PluginError
 from jointtask.latent import LatentGrid
 from jointtask.metric import Metric, Summary
 from jointtask.proposal import History, ProposalTerm
+from jointtask.randomness import Streams
 from jointtask.task import Batch
 
-__all__ = ["CONTRACTS"]
+__all__ = ["CONTRACTS", "check_draws"]
 
 _BRIDGE = ("grid", "coordinates", "units", "keys", "annotation")
 _BRIDGE_METHODS = ("base", "reference", "usable", "admit", "condition", "restore", "finish", "augment")
@@ -48,6 +50,23 @@ def _bridge(built: Any, what: str) -> Any:
         found = f"has a grid that is a {type(built.grid).__name__}"
         raise _fault(what, found, "a LatentGrid", "jointtask.latent.LatentGrid")
     return built
+
+
+@frozen(eq=False)
+class _Sampler:
+    """A sampler whose draws are checked before they are used."""
+
+    sample: Sampler
+    what: str
+
+    def __call__(self, target: Target, random: Streams) -> Draws:
+        draws = self.sample(target, random)
+        check_draws(draws, len(target.start), len(target.grid), self.what)
+        return draws
+
+
+def _sampler(built: Any, what: str) -> Any:
+    return _Sampler(_callable(built, what, "a function sample(target, random)", "jointtask.draws.Sampler"), what)
 
 
 @frozen(eq=False)
@@ -133,12 +152,53 @@ def _callable(built: Any, what: str, expected: str, module: str) -> Any:
     return built
 
 
+def check_draws(draws: Any, examples: int, states: int, what: str) -> None:
+    """Raise if a sampler broke its contract.
+
+    Parameters
+    ----------
+    draws : Any
+        The sampler's return value.
+    examples, states : int
+        Number of examples, B, and of states, N.
+    what : str
+        The sampler's name in errors.
+
+    Raises
+    ------
+    PluginError
+        Naming the sampler, what it returned and what was expected.
+    """
+
+    def fault(found: str) -> PluginError:
+        return PluginError(f"{what} {found}", remedy="see jointtask.draws.Draws for the contract")
+
+    if not isinstance(draws, Draws):
+        raise fault(f"returned {type(draws).__name__}, not Draws")
+    for part in ("index", "energy", "log_weight", "accepted"):
+        value = getattr(draws, part)
+        if not isinstance(value, Tensor) and not (part == "accepted" and value is None):
+            kind = type(value)
+            raise fault(f"returned '{part}' as {kind.__module__}.{kind.__qualname__}; expected a tensor")
+    shape = draws.index.shape
+    if len(shape) != 2 or shape[0] != examples or shape[1] < 1:
+        raise fault(f"returned an index of shape {tuple(shape)}; expected ({examples}, K) with K of at least 1")
+    if draws.index.dtype != torch.int64:
+        raise fault(f"returned an index of {draws.index.dtype}; expected torch.int64")
+    for part in ("energy", "log_weight", "accepted"):
+        value = getattr(draws, part)
+        if value is not None and value.shape != shape:
+            raise fault(f"returned '{part}' of shape {tuple(value.shape)}; expected {tuple(shape)}, as the index")
+    if bool(((draws.index < 0) | (draws.index >= states)).any()):
+        raise fault(f"returned a state off the grid; expected 0 to {states - 1}")
+    if bool(torch.isnan(draws.energy).any()) or bool(torch.isnan(draws.log_weight).any()):
+        raise fault("returned NaN among energies or weights")
+
+
 CONTRACTS: Mapping[str, Callable[[Any, str], Any]] = {
     "task": _task,
     "bridge": _bridge,
-    "sampler": lambda built, what: _callable(
-        built, what, "a function sample(target, random)", "jointtask.draws.Sampler"
-    ),
+    "sampler": _sampler,
     "proposal": _proposal,
     "dataset": _dataset,
     "metric": _metric,

@@ -1,19 +1,44 @@
-"""What a sampler is, and what it returns."""
+"""What a sampler is, what it samples from, and what it returns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-import torch
 from attrs import frozen
 from torch import Tensor
 
-from jointtask.errors import PluginError
+from jointtask.latent import LatentGrid
 from jointtask.randomness import Streams
-from jointtask.target import Target
 
-__all__ = ["Draws", "Sampler", "check_draws"]
+__all__ = ["Draws", "Sampler", "Target"]
+
+
+class Target(Protocol):
+    """What a sampler samples from: ``pi(state) ~ exp(-energy(state))`` for each of B examples.
+
+    Everything is on the CPU; samplers do no arithmetic on the device.
+
+    Attributes
+    ----------
+    grid : LatentGrid
+        The N states.
+    log_proposal : Tensor, (B, N), float64
+        Normalised log q (Eq. 8); -inf on unusable states.
+    start : Tensor, (B,), int64
+        No adjustment; always usable.
+    """
+
+    grid: LatentGrid
+    log_proposal: Tensor
+    start: Tensor
+
+    def energy(self, index: Tensor) -> Tensor:
+        """Return the energies (B, K), float64, of states (B, K), int64; +inf on unusable states.
+
+        A state is paid for once, however often it is asked for; one request is evaluated in full batches.
+        """
+        ...
 
 
 @frozen(eq=False)
@@ -40,37 +65,3 @@ class Draws:
 
 Sampler: TypeAlias = Callable[[Target, Streams], Draws]
 """``sample(target, random) -> Draws``: a sampler is a function."""
-
-
-def check_draws(draws: Draws, examples: int, states: int, name: str) -> None:
-    """Hold a sampler to its contract; `name` is what it is called in errors.
-
-    Raises
-    ------
-    PluginError
-        Naming the sampler, what it returned and what was expected.
-    """
-
-    def fault(what: str) -> PluginError:
-        return PluginError(f"{name} {what}", remedy="see jointtask.draws.Draws for the contract")
-
-    if not isinstance(draws, Draws):
-        raise fault(f"returned {type(draws).__name__}, not Draws")
-    for part in ("index", "energy", "log_weight", "accepted"):
-        value = getattr(draws, part)
-        if not isinstance(value, Tensor) and not (part == "accepted" and value is None):
-            kind = type(value)
-            raise fault(f"returned '{part}' as {kind.__module__}.{kind.__qualname__}; expected a tensor")
-    shape = draws.index.shape
-    if len(shape) != 2 or shape[0] != examples or shape[1] < 1:
-        raise fault(f"returned an index of shape {tuple(shape)}; expected ({examples}, K) with K of at least 1")
-    if draws.index.dtype != torch.int64:
-        raise fault(f"returned an index of {draws.index.dtype}; expected torch.int64")
-    for part in ("energy", "log_weight", "accepted"):
-        value = getattr(draws, part)
-        if value is not None and value.shape != shape:
-            raise fault(f"returned '{part}' of shape {tuple(value.shape)}; expected {tuple(shape)}, as the index")
-    if bool(((draws.index < 0) | (draws.index >= states)).any()):
-        raise fault(f"returned a state off the grid; expected 0 to {states - 1}")
-    if bool(torch.isnan(draws.energy).any()) or bool(torch.isnan(draws.log_weight).any()):
-        raise fault("returned NaN among energies or weights")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["ConfigError", "DataError", "PluginError", "RunError", "UserError"]
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["ConfigError", "DataError", "PluginError", "RunError", "UserError", "did_you_mean"]
 
 
 class UserError(Exception):
@@ -56,3 +59,24 @@ class RunError(UserError):
     """Work that started and failed."""
 
     exit_code = 1
+
+
+def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return a hint at the known name that is most like a wrong one, for the end of a message; "" if none is.
+
+    Parameters
+    ----------
+    name : object
+        The wrong name; what is no string is like nothing.
+    known : iterable of str
+        The right names.
+    cutoff : float
+        Least similarity, in [0, 1].
+
+    Examples
+    --------
+    >>> did_you_mean("movess", ["moves", "seed"])
+    "; did you mean 'moves'?"
+    """
+    matches = get_close_matches(name, known, 1, cutoff) if isinstance(name, str) else []
+    return f"; did you mean '{matches[0]}'?" if matches else ""

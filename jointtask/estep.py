@@ -11,9 +11,10 @@ from torch import Tensor
 
 from jointtask.bridge import CentredBridge
 from jointtask.diagnostics import effective_draws, oracle, visited
-from jointtask.draws import Draws, Sampler, check_draws
+from jointtask.draws import Draws, Sampler
 from jointtask.pair import Pair
-from jointtask.proposal import History, ProposalTerm, log_proposal
+from jointtask.proposal import History, ProposalTerm
+from jointtask.proposal_table import log_proposal
 from jointtask.randomness import Streams
 from jointtask.target import NetworkTarget, Tempered
 from jointtask.task import Batch
@@ -29,8 +30,6 @@ class EStep:
     ----------
     sampler : Sampler
         The function.
-    name : str
-        What it is called in errors, with its plugin.
     terms : mapping of str to ProposalTerm
         The proposal terms that it uses, by name.
     estimate : "best", "last" or "weighted"
@@ -46,7 +45,6 @@ class EStep:
     """
 
     sampler: Sampler
-    name: str
     terms: Mapping[str, ProposalTerm]
     estimate: Literal["best", "last", "weighted"]
     draws: int
@@ -135,7 +133,6 @@ def sample_batch(
     log_q = log_proposal(how.terms, batch, reference, usable, history)
     target = NetworkTarget(pair, ids, batch, reference, usable, upstream, log_q, pause)
     draws = how.sampler(Tempered(target, how.temperature(round)), Streams(how.seed, round, ids, "sample"))
-    check_draws(draws, len(ids), len(grid), how.name)
 
     start = target.start[:, None]
     candidates = torch.cat([start, draws.index], dim=1)

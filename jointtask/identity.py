@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from jointtask.assemble import Assembly
+from jointtask.assembly import Assembly
 from jointtask.device import device_name
 from jointtask.errors import ConfigError
 from jointtask.load import dump, load, parse
@@ -31,8 +31,8 @@ def versions_of(work: Assembly) -> dict[str, Any]:
         "jointtask": version("jointtask"),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "plugins": work.registry.versions(work.runfile),
-        "code": work.registry.code(work.runfile),
+        "plugins": work.registry.versions(work.runfile.components()),
+        "code": work.registry.code(work.runfile.components()),
         "device": device_name(work.context.device),
         "threads": torch.get_num_threads(),
         "start": digest_start(work.runfile.run.start),

@@ -1,4 +1,4 @@
-"""Keeps a run safe: checkpoints when one is due, and a clean stop on a signal."""
+"""Saves a run while it works: checkpoints when one is due, and a clean stop on a signal."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from jointtask.rundir import RunDirectory
 from jointtask.state import State
 from jointtask.world import ALONE, World
 
-__all__ = ["Keeper", "StoppedError"]
+__all__ = ["Autosave", "StoppedError"]
 
 
 class StoppedError(RunError):
     """The run was asked to stop; its state is saved."""
 
 
-class Keeper:
+class Autosave:
     """Saves the state between batches.
 
     While entered, SIGTERM and SIGINT stop the run at the next batch, saved; a second one stops it at once.
@@ -46,7 +46,7 @@ class Keeper:
         self._signal: int | None = None
         self._handlers: dict[int, object] = {}
 
-    def __enter__(self) -> Keeper:
+    def __enter__(self) -> Autosave:
         for number in (signal.SIGTERM, signal.SIGINT):
             try:
                 self._handlers[number] = signal.signal(number, self._asked)
@@ -78,7 +78,7 @@ class Keeper:
         if self._signal is not None and self._world.size == 1:
             self._stop(self._signal)
 
-    def tick(self) -> None:
+    def after_batch(self) -> None:
         """Save if it is time to, and stop if asked to; called between batches.
 
         Raises

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from jointtask.assemble import Assembly, chosen
+from jointtask.assembly import Assembly, chosen
 from jointtask.component import PanelComponent
 from jointtask.examples import Examples
 from jointtask.guard import tolerated

@@ -11,7 +11,6 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from typing import Any
 import pluggy
 from attrs import frozen
 
-from jointtask import __version__, hookspecs
+from jointtask import hookspecs
 from jointtask.api import why_unsupported
-from jointtask.errors import ConfigError, PluginError, UserError
+from jointtask.errors import ConfigError, PluginError, UserError, did_you_mean
 
 __all__ = [
     "HOOKS",
@@ -37,6 +36,9 @@ __all__ = [
 
 GROUP = "jointtask"
 """The entry-point group that plugins are found by."""
+
+CORE = "jointtask"
+"""The name of the core's own plugin."""
 
 DISABLE = "JOINTTASK_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load, separated by commas."""
@@ -109,7 +111,7 @@ class _Candidate:
 
 
 def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
-    """Load the built-in components, every installed plugin that is not disabled, and those that are named.
+    """Load every installed plugin that is not disabled, the core's own among them, and those that are named.
 
     Parameters
     ----------
@@ -126,7 +128,7 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
     ConfigError
         If one of `files` does not exist.
     """
-    candidates = [_builtin(), *_installed(files), *map(_named, files)]
+    candidates = [*_installed(files), *map(_named, files)]
     blocked = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
     manager = _manager()
     loaded: dict[str, Source] = {}
@@ -211,17 +213,11 @@ def _manager() -> pluggy.PluginManager:
     return manager
 
 
-def _builtin() -> _Candidate:
-    return _Candidate(
-        Source("jointtask", "jointtask", __version__), lambda: importlib.import_module("jointtask.builtin")
-    )
-
-
 def _installed(named: Sequence[str | os.PathLike[str]]) -> Iterator[_Candidate]:
     """Find what is installed; of a plugin that is named as a file or module as well, what is named is taken."""
     modules = {Path(file).stem if str(file).endswith(".py") else str(file) for file in named}
     files = {_origin(file) for file in named} - {None}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name != CORE, entry.name)):
         if entry.value in modules or (files and _origin(entry.value) in files):
             continue
         distribution = entry.dist
@@ -311,8 +307,7 @@ def _verify(plugin: object) -> None:
                 continue
         hook = (options["specname"] if options else None) or name
         if hook not in HOOKS:
-            near = get_close_matches(hook, HOOKS, 1, 0.0)
-            raise PluginError(f"there is no hook '{hook}'; did you mean '{near[0]}'?")
+            raise PluginError(f"there is no hook '{hook}'{did_you_mean(hook, HOOKS, cutoff=0.0)}")
         if options is None:
             raise PluginError(f"the function {name} is not marked with @jointtask.hookimpl")
         if options["wrapper"] or options["hookwrapper"]:

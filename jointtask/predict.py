@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from jointtask.bridge import RelocatingBridge
+from jointtask.config import RunFile
 from jointtask.errors import ConfigError
 from jointtask.latent import LatentGrid
 from jointtask.pair import Pair
 from jointtask.randomness import Streams
 from jointtask.task import Batch
 
-if TYPE_CHECKING:
-    from jointtask.config import RunFile
-    from jointtask.progress import Progress
-    from jointtask.registry import Registry
-
-__all__ = ["FramePrediction", "Predictor", "load_predictor", "make_predictor"]
+__all__ = ["FramePrediction", "Predictor", "make_predictor"]
 
 
 class FramePrediction(NamedTuple):
@@ -142,31 +137,3 @@ def make_predictor(pair: Pair, runfile: RunFile) -> Predictor:
             remedy="set predict.relocations to 0, or choose another bridge",
         )
     return Predictor(pair, table.draws, runfile.run.seed, table.relocations)
-
-
-def load_predictor(
-    directory: Path, registry: Registry, *, device: str | None = None, progress: Progress | None = None
-) -> Predictor:
-    """Load what a run trained.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-        A run directory.
-    registry : Registry
-        Where its components are found.
-    device : str, optional
-        As `run.device`; by default the run file's.
-    progress : Progress, optional
-        Is told if the run is not finished.
-
-    Raises
-    ------
-    UserError
-        If it is no run directory, or holds no trained weights yet.
-    """
-    from jointtask.assemble import assemble_predictor
-    from jointtask.progress import SilentProgress
-    from jointtask.rundir import RunDirectory
-
-    return assemble_predictor(RunDirectory(directory), registry, device, progress or SilentProgress())

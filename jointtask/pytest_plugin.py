@@ -24,7 +24,7 @@ def jointtask_context(tmp_path: Path) -> Context:
     import torch
 
     from jointtask.component import Context
-    from jointtask.progress import SilentProgress
+    from jointtask.displays import SilentProgress
 
     return Context(device=torch.device("cpu"), workers=1, cache=tmp_path / "cache", progress=SilentProgress())
 
@@ -38,8 +38,8 @@ def jointtask_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     """
 
     def run(file: str | Path, *overrides: str, plugins: tuple[str, ...] = ()) -> RunRecord:
+        from jointtask.displays import SilentProgress
         from jointtask.load import load
-        from jointtask.progress import SilentProgress
         from jointtask.registry import load_registry
         from jointtask.run import run as run_file
 

@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import Any, Literal
 
-import attrs
 from attrs import field, frozen
 
-from jointtask.component import Command, Component, PanelComponent, SamplerComponent
-from jointtask.describe import type_name
-from jointtask.errors import ConfigError, PluginError
+from jointtask.component import Command, Component
+from jointtask.errors import ConfigError, PluginError, did_you_mean
 from jointtask.guard import guarded
+from jointtask.kinds import COMMAND, KINDS, TRIAL, Kind
 from jointtask.plugins import Failure, Plugins, Source, code_digest, implementations, load_plugins, notify, reason
+from jointtask.verify import verify
 
-if TYPE_CHECKING:
-    from jointtask.config import RunFile, Table
-
-__all__ = ["KINDS", "TRIAL", "Entry", "Kind", "PluginRow", "Registry", "build_registry", "load_registry"]
-
-
-@frozen
-class Kind:
-    """One kind of component.
-
-    Attributes
-    ----------
-    hook : str
-        The hook that gives it.
-    record : type
-        What the hook's items are.
-    title : str
-        The kind in words.
-    core : tuple of str or None
-        The keys of its run-file table that belong to the core; None for a kind that is named without a table, so that
-        its settings all need defaults.
-    """
-
-    hook: str
-    record: type
-    title: str
-    core: tuple[str, ...] | None = None
-
-
-KINDS: Mapping[str, Kind] = {
-    "task": Kind("jointtask_tasks", Component, "task network", ("name", "weight", "optimizer")),
-    "bridge": Kind("jointtask_bridges", Component, "bridge", ("name",)),
-    "sampler": Kind("jointtask_samplers", SamplerComponent, "sampler", ("name", "estimate")),
-    "proposal": Kind("jointtask_proposal_terms", Component, "proposal term", ("name",)),
-    "dataset": Kind("jointtask_datasets", Component, "data set", ("name",)),
-    "metric": Kind("jointtask_metrics", Component, "metric"),
-    "panel": Kind("jointtask_panels", PanelComponent, "panel"),
-    "predictor": Kind("jointtask_predictors", Component, "predictor"),
-    "reporter": Kind("jointtask_reporters", Component, "reporter"),
-}
-"""Every kind of component, by the name that `Registry.find` and ``jointtask components`` take."""
-
-TRIAL = "jointtask.testing.trial"
-"""The module with the small pair of tasks, whose components are called trial-..."""
+__all__ = ["Entry", "PluginRow", "Registry", "build_registry", "load_registry"]
 
 
 @frozen
@@ -145,20 +99,20 @@ class Registry:
             names.setdefault(str(entry.source), []).append(name)
         return "; ".join(f"{', '.join(group)} ({source})" for source, group in names.items()) or "none"
 
-    def versions(self, runfile: RunFile) -> dict[str, str]:
-        """Return the version of every distribution that a run takes components from."""
-        return {source.distribution: source.version for source in self._sources(runfile)}
+    def versions(self, components: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Return the version of every distribution that components, each a kind and a name, come from."""
+        return {source.distribution: source.version for source in self._sources(components)}
 
-    def code(self, runfile: RunFile) -> dict[str, str]:
-        """Return a digest of the code of every distribution that a run takes components from.
+    def code(self, components: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Return a digest of the code of every distribution that components, each a kind and a name, come from.
 
-        A version says as much, but not of one that is installed as its authors edit it.
+        An installed version tells as much, except of a package that is edited in place.
         """
         modules = dict(self.plugins.manager.list_name_plugin())
-        return {source.distribution: code_digest(modules[source.plugin]) for source in self._sources(runfile)}
+        return {source.distribution: code_digest(modules[source.plugin]) for source in self._sources(components)}
 
-    def _sources(self, runfile: RunFile) -> list[Source]:
-        return sorted({self.source(kind, name) for kind, name in _named(runfile)}, key=str)
+    def _sources(self, components: Iterable[tuple[str, str]]) -> list[Source]:
+        return sorted({self.source(kind, name) for kind, name in components}, key=str)
 
     def rows(self) -> list[PluginRow]:
         """Return one row for each plugin found, by name."""
@@ -203,8 +157,7 @@ class Registry:
                 remedy=f"disable one: JOINTTASK_DISABLE_PLUGINS={sources[0].plugin}",
             )
         trial = name.startswith("trial-") and TRIAL not in self.plugins.loaded
-        near = [] if trial else get_close_matches(name, entries, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = "" if trial else did_you_mean(name, entries)
         raise ConfigError(
             f"no {title} is called '{name}'{hint}",
             cause="; ".join(f"not used: {failure.source}: {failure.reason}" for failure in self.failures),
@@ -222,13 +175,12 @@ def build_registry(plugins: Plugins) -> Registry:
     failures = list(plugins.failures)
     entries: dict[str, dict[str, Entry]] = {}
     claims: dict[tuple[str, str], Sequence[Source]] = {}
-    command = Kind("jointtask_commands", Command, "command")
-    for name, kind in {**KINDS, "command": command}.items():
+    for name, kind in {**KINDS, "command": COMMAND}.items():
         given: dict[str, list[Entry]] = {}
         for source, call in implementations(plugins, kind.hook):
             for item in _collect(kind, source, call, failures):
                 try:
-                    _verify(kind, item)
+                    verify(kind, item)
                 except PluginError as error:
                     failures.append(Failure(source, error.message))
                 else:
@@ -260,88 +212,3 @@ def _missing_terms(entries: Mapping[str, Mapping[str, Entry]], claims: Iterable[
             if term not in known:
                 text = f"the proposal term '{term}' of the sampler '{entry.item.name}': no plugin gives it"
                 yield Failure(entry.source, f"{text}; given: {', '.join(sorted(known))}")
-
-
-def _verify(kind: Kind, item: Any) -> None:
-    record: Any = kind.record
-    if not isinstance(item, record):
-        raise PluginError(f"{kind.hook} gave {item!r}; expected a {kind.record.__name__}")
-    what = f"the {kind.title} {item.name!r}"
-    if not isinstance(item.name, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", item.name):
-        raise PluginError(f"{what}: a name is lower-case letters and digits, in words joined by hyphens")
-    if isinstance(item, Command):
-        if not re.fullmatch(r"[\w.]+:\w+", item.target):
-            raise PluginError(f"{what}: its target must be 'module:function', got {item.target!r}")
-        return
-    if not callable(item.build):
-        raise PluginError(f"{what}: its build cannot be called")
-    if problem := _build_problem(item.build):
-        raise PluginError(f"{what}: {problem}")
-    if isinstance(item, SamplerComponent) and not _is_proposal(item.proposal):
-        raise PluginError(f"{what}: proposal must be 'all', 'none' or a tuple of names of terms, got {item.proposal!r}")
-    if problem := _settings_problem(kind, item.settings):
-        raise PluginError(f"{what}: {problem}")
-
-
-def _build_problem(build: Callable[..., Any]) -> str:
-    """Say why a function cannot be called as ``build(settings, context)``; "" if it can, or nothing is known."""
-    try:
-        signature = inspect.signature(build)
-    except ValueError:  # a function written in C may have none
-        return ""
-    try:
-        signature.bind(None, None)
-    except TypeError:
-        return f"its build takes ({', '.join(signature.parameters)}); expected build(settings, context)"
-    return ""
-
-
-def _is_proposal(value: object) -> bool:
-    return value in ("all", "none") or (isinstance(value, tuple) and all(isinstance(name, str) for name in value))
-
-
-def _settings_problem(kind: Kind, settings: Any) -> str:
-    """Say what keeps a class from being the settings of a component; "" if nothing does."""
-    if not isinstance(settings, type) or not attrs.has(settings):
-        return f"its settings {getattr(settings, '__name__', settings)!r} are no attrs class; use @attrs.frozen"
-    try:
-        settings.__new__(settings).probe = None  # type: ignore[attr-defined]  # frozen classes refuse any name
-    except attrs.exceptions.FrozenInstanceError:
-        pass
-    except AttributeError:
-        return f"its settings {settings.__name__!r} are not frozen; use @attrs.frozen"
-    else:
-        return f"its settings {settings.__name__!r} are not frozen; use @attrs.frozen"
-    try:
-        hints = get_type_hints(settings)
-    except NameError as error:
-        return f"a type of its settings cannot be resolved: {error}; import it outside `if TYPE_CHECKING`"
-    for key in attrs.fields(settings):
-        if key.alias in (kind.core or ()):
-            return f"its setting '{key.alias}' is a core key of the table"
-        if kind.core is None and key.init and key.default is attrs.NOTHING:
-            return f"its setting '{key.alias}' needs a default, as no table can set it"
-        if key.name not in hints:
-            return f"its setting '{key.alias}' has no type annotation"
-        try:
-            type_name(hints[key.name])
-        except TypeError as error:
-            return f"its setting '{key.alias}': {error}"
-    return ""
-
-
-def _named(runfile: RunFile) -> Iterator[tuple[str, str]]:
-    """Yield (kind, name) of every component that a run file names."""
-    tables: Iterable[tuple[str, Table | None]] = [
-        ("dataset", runfile.data.train),
-        ("dataset", runfile.data.validation),
-        ("dataset", runfile.data.test),
-        ("task", runfile.upstream),
-        ("task", runfile.downstream),
-        ("bridge", runfile.bridge),
-        ("sampler", runfile.sampler),
-        *(("proposal", term) for term in runfile.proposal),
-    ]
-    yield from ((kind, table.name) for kind, table in tables if table is not None)
-    yield from (("metric", name) for name in runfile.evaluate.metrics)
-    yield from (("predictor", name) for name in runfile.evaluate.predictors)

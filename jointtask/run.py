@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import cattrs
 
-from jointtask.assemble import Assembly, assemble, assemble_optimizers
+from jointtask.assemble import assemble, assemble_optimizers
+from jointtask.assembly import Assembly
 from jointtask.config import RunFile
 from jointtask.errors import ConfigError
-from jointtask.evaluate import Predict, one_by_one, score, through
 from jointtask.examples import Examples
 from jointtask.guard import blaming, tolerated
 from jointtask.identity import require_same_run, versions_of
-from jointtask.keeper import Keeper
+from jointtask.keeper import Autosave
 from jointtask.latents import Latents
 from jointtask.load import dump
 from jointtask.metric import definitions
@@ -28,6 +28,7 @@ from jointtask.progress import Progress
 from jointtask.record import OWN, RoundRecord, RunRecord, ScoreRecord
 from jointtask.report import read_report, write_report
 from jointtask.rundir import ReadOnlyRunDirectory, RunDirectory
+from jointtask.score import Predict, one_by_one, score, through
 from jointtask.start import pair_tensors, start_from
 from jointtask.state import State
 from jointtask.train import train
@@ -101,8 +102,8 @@ def _run(directory: RunDirectory, work: Assembly, fresh: bool) -> RunRecord:
     try:
         with work.world.machine_first("prepare"):
             examples = Examples(work.train, work.how.terms, work.runfile, work.context)
-        with Keeper(directory, state, work.runfile.run.checkpoint_seconds, work.world) as keeper:
-            train(work, examples, state, keeper, round_finished)
+        with Autosave(directory, state, work.runfile.run.checkpoint_seconds, work.world) as autosave:
+            train(work, examples, state, autosave, round_finished)
         record = finish(directory, work, state, examples)
     except BaseException as error:
         observe("jointtask_run_failed", record=describe(directory, work, state), error=error)

@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from jointtask.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
+from jointtask.checkpoint import latest_checkpoint, save_checkpoint
 from jointtask.errors import ConfigError
 from jointtask.files import write_atomic
 from jointtask.report.plain import plain
+from jointtask.state import Checkpoint
 from jointtask.tensorfile import save_tensors
 
 __all__ = ["ReadOnlyRunDirectory", "RunDirectory"]

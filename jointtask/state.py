@@ -6,15 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from attrs import Factory, define
+from attrs import Factory, define, frozen
 from torch import Tensor
 
-from jointtask.checkpoint import Checkpoint, digest
 from jointtask.latents import Latents
 from jointtask.optimizer import TaskOptimizer
 from jointtask.pair import Pair
+from jointtask.tensorfile import digest
 
-__all__ = ["State"]
+__all__ = ["Checkpoint", "State"]
+
+
+@frozen(eq=False)
+class Checkpoint:
+    """One checkpoint.
+
+    Attributes
+    ----------
+    tensors : mapping of str to Tensor
+        On the CPU.
+    state : mapping
+        The rest, as JSON.
+    """
+
+    tensors: Mapping[str, Tensor]
+    state: Mapping[str, Any]
 
 
 @define(eq=False)

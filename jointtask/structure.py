@@ -6,7 +6,6 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
@@ -15,10 +14,10 @@ from attrs import Attribute, frozen
 from jointtask.component import Component
 from jointtask.config import ArmTable, CompareFile, DataFile, EvaluationFile, RunFile, Table
 from jointtask.describe import FACTORY, bound, leaves, optional, show, type_name, with_article
-from jointtask.errors import ConfigError
+from jointtask.errors import ConfigError, did_you_mean
 from jointtask.registry import Registry
 
-__all__ = ["Fault", "FaultyFileError", "absolute", "near", "structure"]
+__all__ = ["Fault", "FaultyFileError", "absolute", "structure"]
 
 File = TypeVar("File", RunFile, EvaluationFile, DataFile, CompareFile)
 
@@ -190,7 +189,7 @@ class _Reader:
         for key, item in value.items():
             if key not in known:
                 what = "table" if isinstance(item, dict) else "key"
-                hint = near(key, known) or (f"; known here: {', '.join(known)}" if known else "")
+                hint = did_you_mean(key, known) or (f"; known here: {', '.join(known)}" if known else "")
                 self.fault(_join(path, key), f"unknown {what}{hint}")
 
     def keys(
@@ -266,12 +265,6 @@ def _listing(source: str, faults: Sequence[Fault]) -> str:
 
 def _names(fields: Iterable[Attribute[Any]]) -> list[str]:
     return [field.alias or field.name for field in fields]
-
-
-def near(value: object, known: Iterable[str]) -> str:
-    """Return a hint at the known name that is nearest to a wrong one; "" if none is near."""
-    near = get_close_matches(value, known, 1) if isinstance(value, str) else []
-    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _got(value: object) -> str:

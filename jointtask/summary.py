@@ -11,14 +11,9 @@ import attrs
 from jointtask.describe import settings_of
 from jointtask.record import ScoreRecord
 from jointtask.registry import Registry
+from jointtask.report.text import align
 
-__all__ = ["align", "component_lines", "component_list", "plugin_lines", "plugin_list", "score_lines"]
-
-
-def align(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
-    """Pad the cells of a table so that its columns stand under each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [" " * indent + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+__all__ = ["component_lines", "component_list", "plugin_lines", "plugin_list", "score_lines"]
 
 
 def score_lines(scores: Sequence[ScoreRecord], definitions: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from jointtask.draws import Target
 from jointtask.failure import mark, require_finite
-from jointtask.latent import LatentGrid
 from jointtask.pair import Pair
 from jointtask.task import Batch
 from jointtask.tree import select_rows
 
-__all__ = ["NetworkTarget", "Target", "Tempered"]
-
-
-class Target(Protocol):
-    """What a sampler samples from: ``pi(state) ~ exp(-energy(state))`` for each of B examples.
-
-    Everything is on the CPU; samplers do no arithmetic on the device.
-
-    Attributes
-    ----------
-    grid : LatentGrid
-        The N states.
-    log_proposal : Tensor, (B, N), float64
-        Normalised log q (Eq. 8); -inf on unusable states.
-    start : Tensor, (B,), int64
-        No adjustment; always usable.
-    """
-
-    grid: LatentGrid
-    log_proposal: Tensor
-    start: Tensor
-
-    def energy(self, index: Tensor) -> Tensor:
-        """Return the energies (B, K), float64, of states (B, K), int64; +inf on unusable states.
-
-        A state is paid for once, however often it is asked for; one request is evaluated in full batches.
-        """
-        ...
+__all__ = ["NetworkTarget", "Tempered"]
 
 
 class Tempered:

@@ -1,10 +1,14 @@
-"""Safetensors files, written whole or not at all."""
+"""Tensors by name: written whole or not at all, and known by their digest."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -12,7 +16,7 @@ from torch import Tensor
 from jointtask.errors import RunError
 from jointtask.files import replacing
 
-__all__ = ["save_tensors"]
+__all__ = ["digest", "save_tensors"]
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -34,3 +38,12 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
             raise RunError(
                 f"{path} cannot be written", cause=str(error), remedy="free some space, and run the same command again"
             ) from error
+
+
+def digest(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> str:
+    """Return a BLAKE2 digest of contiguous tensors on the CPU, by name, and of plain values."""
+    found = hashlib.blake2b(json.dumps(state).encode(), digest_size=16)
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -6,28 +6,44 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Protocol
 
 import torch
 from attrs import asdict, evolve
 from cattrs import structure
 from torch import Tensor
 
-from jointtask.assemble import Assembly
+from jointtask.assembly import Assembly
+from jointtask.diagnostics import summarise_estep
 from jointtask.estep import Sampled, sample_batch
-from jointtask.evaluate import score, through
 from jointtask.examples import Examples
-from jointtask.keeper import Keeper
 from jointtask.mstep import epoch_order, train_batch
 from jointtask.predict import make_predictor
 from jointtask.record import OWN, RoundRecord
+from jointtask.score import score, through
 from jointtask.state import State
-from jointtask.summarise import summarise_estep
 
-__all__ = ["train"]
+__all__ = ["Autosave", "train"]
+
+
+class Autosave(Protocol):
+    """Saves the state of a run while it is trained, and stops it when asked to."""
+
+    def after_batch(self) -> None:
+        """Save the state if it is due, and raise if the run was asked to stop: everything is then saved."""
+        ...
+
+    def stop_if_asked(self) -> None:
+        """Raise if the run was asked to stop; called inside a batch, which is done again after a resume."""
+        ...
+
+    def save(self) -> None:
+        """Save the state now."""
+        ...
 
 
 def train(
-    work: Assembly, examples: Examples, state: State, keeper: Keeper, observe: Callable[[RoundRecord], None]
+    work: Assembly, examples: Examples, state: State, autosave: Autosave, observe: Callable[[RoundRecord], None]
 ) -> None:
     """Train both networks, from wherever the state stands to the last round.
 
@@ -42,23 +58,23 @@ def train(
         The training data with its prepared proposals.
     state : State
         Changed in place.
-    keeper : Keeper
-        Called between batches.
+    autosave : Autosave
+        Called after every batch and at the end of every round.
     observe : callable
         Receives the record of each finished round.
     """
     em = work.runfile.em
     while state.round <= em.rounds:
         if state.round > 0 and not state.sampled:
-            expect(work, examples, state, keeper)
+            expect(work, examples, state, autosave)
         while state.epochs < (em.epochs_per_round if state.round > 0 else em.warmup_epochs):
-            maximise(work, examples, state, keeper)
+            maximise(work, examples, state, autosave)
         record = finish_round(work, state)
-        keeper.save()
+        autosave.save()
         observe(record)
 
 
-def expect(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> None:
+def expect(work: Assembly, examples: Examples, state: State, autosave: Autosave) -> None:
     """Run the E-step of one round over all examples, in their order, unaugmented."""
     pair, total = work.pair, len(examples)
     pair.train(False)
@@ -66,20 +82,20 @@ def expect(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> 
         bar.advance(state.offset)
         while state.offset < total:
             rows, stop = work.world.block(state.offset, total, work.runfile.em.estep_batch)
-            mine = [sample(work, examples, state, keeper, rows)] if rows else []
+            mine = [sample(work, examples, state, autosave, rows)] if rows else []
             with timed(state, "E-step"):
                 for index, sampled in work.world.gather(mine):
                     state.latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
                     state.keep(index, {**sampled.columns, "state": sampled.state}, total)
             bar.advance(stop - state.offset)
             state.offset = stop
-            keeper.tick()
+            autosave.after_batch()
     state.estep = summarise_estep(state.columns, pair.bridge.grid)
     state.columns, state.offset, state.sampled = {}, 0, True
 
 
 def sample(
-    work: Assembly, examples: Examples, state: State, keeper: Keeper, rows: Sequence[int]
+    work: Assembly, examples: Examples, state: State, autosave: Autosave, rows: Sequence[int]
 ) -> tuple[Tensor, Sampled]:
     """Sample the adjustment of this process's next examples; return their positions and what was found."""
     with timed(state, "data"):
@@ -88,11 +104,11 @@ def sample(
         index, ids = torch.tensor(rows), examples.ids(rows)
         base = work.pair.bridge.base(batch)
         history = state.latents.history(index, base)
-        pause = keeper.stop_if_asked
+        pause = autosave.stop_if_asked
         return index, sample_batch(work.pair, work.how, state.round, ids, batch, history, base, pause)
 
 
-def maximise(work: Assembly, examples: Examples, state: State, keeper: Keeper) -> None:
+def maximise(work: Assembly, examples: Examples, state: State, autosave: Autosave) -> None:
     """Run one epoch of the M-step: every example once, augmented, in an order of the epoch's own."""
     pair, seed, total = work.pair, work.runfile.run.seed, len(examples)
     order = epoch_order(seed, state.epoch, total)
@@ -116,7 +132,7 @@ def maximise(work: Assembly, examples: Examples, state: State, keeper: Keeper) -
             state.sums = {role: state.sums.get(role, 0.0) + energy for role, energy in energies.items()}
             state.offset += len(whole)
             bar.advance(len(whole))
-            keeper.tick()
+            autosave.after_batch()
     pair.train(False)
     state.epoch, state.epochs, state.offset = state.epoch + 1, state.epochs + 1, 0
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from jointtask import plugins
 from jointtask.registry import Registry, load_registry
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from installed import others_installed  # it lies beside this file
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +32,35 @@ def light_plugin() -> Path:
 def light_registry(light_plugin: Path) -> Registry:
     """The core's components and those of `light_plugin`, whatever else is installed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugins, "entry_points", lambda group: [])
+        patch.setenv("JOINTTASK_DISABLE_PLUGINS", others_installed())
         return load_registry([str(light_plugin)])
+
+
+@pytest.fixture
+def core_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No plugin but the core's own, whatever is installed."""
+    monkeypatch.setenv("JOINTTASK_DISABLE_PLUGINS", others_installed())
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Install a distribution with one plugin of one module, for the time of a test."""
+    site = tmp_path / "site-packages"
+
+    def install(name: str, body: str, *, distribution: str, version: str = "1.2", requires: Sequence[str] = ()) -> None:
+        module = name.replace("-", "_")
+        metadata = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        metadata.mkdir(parents=True)
+        (site / f"{module}.py").write_text(body)
+        needs = "".join(f"Requires-Dist: {text}\n" for text in requires)
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n{needs}")
+        (metadata / "entry_points.txt").write_text(f"[jointtask]\n{name} = {module}\n")
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    yield install
+    for path in site.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
 @pytest.fixture

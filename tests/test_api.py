@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from jointtask import __version__, plugins
+from jointtask import __version__
 from jointtask.api import supported_range, why_unsupported
 from jointtask.plugins import load_plugins
 
@@ -49,14 +49,11 @@ def test_the_dependency_says_what_a_plugin_is_built_for(requires: list[str], ver
         assert "pip install -U jointtask-other" in why
 
 
-def test_a_plugin_for_another_version_is_refused_before_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    class EntryPoint:
-        name, value, dist = "other", "no_such.plugin", Distribution("jointtask>=7,<8")
-
-        def load(self) -> Any:
-            raise AssertionError("it was imported")
-
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
+def test_a_plugin_for_another_version_is_refused_before_it_is_imported(
+    core_alone: None, install: Callable[..., None]
+) -> None:
+    body = "raise AssertionError('it was imported')"
+    install("other", body, distribution="jointtask-other", requires=["jointtask>=7,<8"])
     (failure,) = load_plugins().failures
     assert str(failure.source) == "jointtask-other 1.2"
     assert f"built for jointtask<8,>=7, and this is jointtask {__version__}" in failure.reason

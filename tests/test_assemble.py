@@ -10,9 +10,9 @@ from toy import BumpData, Bumps, run_file
 
 from jointtask.assemble import assemble
 from jointtask.device import device_name, resolve_device
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError, DataError, PluginError
 from jointtask.load import load
-from jointtask.progress import SilentProgress
 from jointtask.registry import Registry, load_registry
 from jointtask.run import run
 

@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 import tomli_w
 
-from jointtask import cli, plugins
+from jointtask import cli
 from jointtask.errors import RunError
 from jointtask.metric import Metric, Summary
 from jointtask.record import RunRecord, ScoreRecord
 
 PluginFile = Callable[..., str]
 Call = Callable[..., tuple[int, str, str]]
+Install = Callable[..., None]
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+def call(capsys: pytest.CaptureFixture[str], core_alone: None) -> Call:
     """Run a command with no plugin installed; returns its exit code, output and messages."""
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [])
 
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as caught:
@@ -115,15 +115,9 @@ def test_faults_of_the_run_file(call: Call, run_file: str, light_plugin: Path) -
 
 
 def test_a_broken_plugin_is_a_warning_unless_it_is_needed(
-    call: Call, engine: dict[str, Any], run_file: str, light_plugin: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, engine: dict[str, Any], run_file: str, light_plugin: Path, install: Install
 ) -> None:
-    class EntryPoint:
-        name, value, dist = "crashy", "crashy.plugin", None
-
-        def load(self) -> Any:
-            raise ImportError("no cv2")
-
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
+    install("crashy", "raise ImportError('no cv2')", distribution="crashy-distribution")
     code, _, err = call("run", run_file, "--plugin", str(light_plugin))
     assert code == 0
     assert "warning: not used: crashy" in err
@@ -244,16 +238,10 @@ def test_version(call: Call) -> None:
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch, light_plugin: Path, call: Call) -> None:
+def installed(monkeypatch: pytest.MonkeyPatch, light_plugin: Path, call: Call, install: Install) -> None:
     """Install `light_plugin`, whose commands live in a module beside it."""
 
-    class EntryPoint:
-        name, value, dist = "light", "light_plugin", None
-
-        def load(self) -> Any:
-            return plugins._named(light_plugin).load()
-
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
+    install("light", light_plugin.read_text(), distribution="light-distribution")
     monkeypatch.syspath_prepend(str(light_plugin.parent))
     monkeypatch.delitem(sys.modules, "light_commands", raising=False)
 
@@ -277,18 +265,12 @@ def test_commands_of_plugins_are_listed_and_imported_when_called(call: Call) -> 
 def test_a_command_that_cannot_be_loaded(call: Call) -> None:
     code, _, err = call("broken")
     assert code == 2
-    assert err.startswith("the command 'broken' of light_plugin unknown cannot be loaded")
+    assert err.startswith("the command 'broken' of light-distribution 1.2 cannot be loaded")
     assert "No module named 'no_such'" in err
 
 
-def test_an_unknown_command_names_the_plugins_that_failed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    class EntryPoint:
-        name, value, dist = "crashy", "crashy.plugin", None
-
-        def load(self) -> Any:
-            raise ImportError("no cv2")
-
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
+def test_an_unknown_command_names_the_plugins_that_failed(call: Call, install: Install) -> None:
+    install("crashy", "raise ImportError('no cv2')", distribution="crashy-distribution")
     code, _, err = call("extract", "x.png")
     assert code == 2
     assert "no command is called 'extract'" in err

@@ -20,11 +20,11 @@ from jointtask.compare.arms import plan
 from jointtask.compare.compare import compare
 from jointtask.compare.record import Comparison
 from jointtask.compare.tables import lines
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError
 from jointtask.evaluate import evaluate_run
-from jointtask.keeper import Keeper, StoppedError
+from jointtask.keeper import Autosave, StoppedError
 from jointtask.load import load
-from jointtask.progress import SilentProgress
 from jointtask.registry import Registry, load_registry
 from jointtask.report import read_report
 from jointtask.run import run
@@ -144,15 +144,15 @@ def test_a_stop_stops_all_and_the_same_command_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tick, left = Keeper.tick, [ticks]
+    tick, left = Autosave.after_batch, [ticks]
 
-    def stop_soon(keeper: Keeper) -> None:
+    def stop_soon(keeper: Autosave) -> None:
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), number)
         tick(keeper)
 
-    monkeypatch.setattr(Keeper, "tick", stop_soon)
+    monkeypatch.setattr(Autosave, "after_batch", stop_soon)
     with pytest.raises(StoppedError, match=r"of 4 runs; everything is saved in .*toy-compare") as caught:
         start(tmp_path, registry, *SAMPLERS, seeds=2)
     assert "run the same command again" in caught.value.remedy

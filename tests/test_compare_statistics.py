@@ -8,12 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from jointtask.compare.statistics import (
-    bootstrap_interval,
-    mean_interval,
-    resampled_means,
-    student_quantile,
-)
+from jointtask.statistics import bootstrap_interval, mean_interval, resampled_means, student_quantile
 
 
 @pytest.mark.parametrize(
@@ -63,7 +58,7 @@ def test_resampling_follows_the_exact_bootstrap_distribution() -> None:
 
 def test_memory_is_bounded_and_parts_join(monkeypatch: pytest.MonkeyPatch) -> None:
     differences = np.random.default_rng(4).normal(size=(2, 50))
-    monkeypatch.setattr("jointtask.compare.statistics._AT_ONCE", 700)
+    monkeypatch.setattr("jointtask.statistics._AT_ONCE", 700)
     means = resampled_means(differences, 1000)
     assert np.isfinite(means).all()
     assert means.std() == pytest.approx(resampled_means(differences, 20_000).std(), rel=0.15)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from jointtask.diagnostics import effective_draws, oracle, visited
+from jointtask.diagnostics import effective_draws, histograms, oracle, visited
 from jointtask.draws import Draws
 from jointtask.latent import LatentGrid
-from jointtask.summarise import histograms
 
 
 def chain(energy: torch.Tensor) -> Draws:

@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 from tabulated import DYING, SPOILED
 from toy import run_file
 
+from jointtask.displays import SilentProgress
 from jointtask.distributed import joined
 from jointtask.errors import ConfigError, RunError
 from jointtask.load import load
-from jointtask.progress import SilentProgress
 from jointtask.registry import Registry, load_registry
 from jointtask.run import run
 from jointtask.rundir import ReadOnlyRunDirectory

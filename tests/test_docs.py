@@ -21,10 +21,11 @@ import pytest
 import torch
 from toy import run_file
 
+from jointtask.displays import SilentProgress
+from jointtask.kinds import KINDS
 from jointtask.load import load
 from jointtask.plugins import GROUP, HOOKS
-from jointtask.progress import SilentProgress
-from jointtask.registry import KINDS, load_registry
+from jointtask.registry import load_registry
 from jointtask.run import run
 from jointtask.testing import check_sampler, check_task
 

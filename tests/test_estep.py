@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
 
+from jointtask.contracts import CONTRACTS
 from jointtask.draws import Draws
 from jointtask.errors import PluginError
 from jointtask.estep import EStep, Sampled, sample_batch
@@ -45,7 +46,8 @@ def run(
     pair = make_pair()
     terms = {"gaussian": GaussianTerm(pair.bridge.grid, 20.0, 10.0)}
     oracle_ids = frozenset(DATA.ids[:3])
-    how = EStep(sampler, "the sampler 'tried'", terms, estimate, draws, 0, oracle_ids, temperatures)
+    checked = CONTRACTS["sampler"](sampler, "the sampler 'tried'")
+    how = EStep(checked, terms, estimate, draws, 0, oracle_ids, temperatures)
     batch = DATA.batch(rows)
     centre = pair.bridge.base(batch)
     history = Latents.empty(len(DATA), 1, 2).history(torch.tensor(rows), centre)
@@ -167,7 +169,7 @@ def test_history_is_the_mean_and_the_covariance_of_the_optima() -> None:
 def test_around_the_prediction_the_annotation_holds_the_reference() -> None:
     pair = make_pair()
     pair.bridge.annotation_scale = 3.0  # type: ignore[attr-defined]  # the toy's bridge is no frozen record
-    how = EStep(exhaustive.sample, "exhaustive", {}, "best", 1, seed=0, oracle_ids=frozenset())
+    how = EStep(exhaustive.sample, {}, "best", 1, seed=0, oracle_ids=frozenset())
     ids, batch = list(DATA.ids[:4]), DATA.batch(range(4))
     base = pair.bridge.base(batch)
     sampled = sample_batch(pair, how, 1, ids, batch, Latents.empty(4, 1, 2).history(torch.arange(4), base), base)

@@ -9,11 +9,11 @@ from toy import run_file
 
 from jointtask.check import check, unread_settings
 from jointtask.component import Component, NoSettings
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError
 from jointtask.evaluate import default_metrics, evaluate_run
 from jointtask.load import load
 from jointtask.plugins import Source, load_plugins
-from jointtask.progress import SilentProgress
 from jointtask.registry import Entry, Registry, load_registry
 from jointtask.run import run
 

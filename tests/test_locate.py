@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jointtask.locate import cache_folder
+from jointtask.cache import cache_folder
 
 
 def test_cache_folder_is_the_users_or_the_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,15 +3,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jointtask import plugins
 from jointtask.errors import ConfigError
 from jointtask.plugins import code_digest, load_plugins, notify
 
 PluginFile = Callable[..., str]
+Install = Callable[..., None]
 
 
 def test_builtins_come_through_the_same_manager() -> None:
@@ -106,17 +105,8 @@ def test_disabled_by_the_environment(plugin_file: PluginFile, monkeypatch: pytes
     assert all(failure.source.plugin != "odd" for failure in loaded.failures)
 
 
-def test_an_installed_plugin_is_found_and_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Distribution:
-        name, version, requires = "crashy-distribution", "1.2", None
-
-    class EntryPoint:
-        name, value, dist = "crashy", "crashy.plugin", Distribution()
-
-        def load(self) -> Any:
-            raise RuntimeError("on purpose")
-
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
+def test_an_installed_plugin_is_found_and_isolated(core_alone: None, install: Install) -> None:
+    install("crashy", "raise RuntimeError('on purpose')", distribution="crashy-distribution")
     loaded = load_plugins()
     (failure,) = loaded.failures
     assert str(failure.source) == "crashy-distribution 1.2"
@@ -151,14 +141,10 @@ def test_a_module_is_named_like_a_file() -> None:
     assert "a module that can be imported" in caught.value.remedy
 
 
-def test_what_is_named_goes_before_what_is_installed(plugin_file: PluginFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    class EntryPoint:
-        name, value, dist = "installed-odd", "odd", None
-
-        def load(self) -> Any:
-            raise AssertionError("the installed one was loaded")
-
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint()])
+def test_what_is_named_goes_before_what_is_installed(
+    plugin_file: PluginFile, core_alone: None, install: Install
+) -> None:
+    install("odd", "raise AssertionError('the installed one was loaded')", distribution="installed-odd")
     loaded = load_plugins([plugin_file("a = 1\n")])
     assert list(loaded.loaded) == ["jointtask", "odd"]
     assert not loaded.failures

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from jointtask.progress import PlainProgress, SilentProgress, TerminalProgress, open_progress
+from jointtask.displays import PlainProgress, SilentProgress, TerminalProgress, open_progress
 
 
 class Terminal(io.StringIO):

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from jointtask.latent import LatentGrid
-from jointtask.proposal import History, log_proposal
+from jointtask.proposal import History
+from jointtask.proposal_table import log_proposal
 from jointtask.proposals.gaussian import GaussianTerm
 
 GRID = LatentGrid.product([[-10, -5, 0, 5, 10]] * 2)

@@ -9,7 +9,8 @@ import pytest
 from jointtask.component import SamplerComponent
 from jointtask.config import RunFile, SamplerTable, Table, TaskTable
 from jointtask.errors import ConfigError
-from jointtask.registry import KINDS, TRIAL, Registry, load_registry
+from jointtask.kinds import KINDS, TRIAL
+from jointtask.registry import Registry, load_registry
 from jointtask.structure import structure
 
 PluginFile = Callable[..., str]
@@ -220,7 +221,7 @@ def test_versions_are_those_of_the_distributions_that_a_run_uses(
     light_registry: Registry, light_tables: dict[str, Any]
 ) -> None:
     runfile = structure(light_tables, light_registry, "light.toml", RunFile)
-    versions = light_registry.versions(runfile)
+    versions = light_registry.versions(runfile.components())
     assert list(versions) == ["jointtask", "light_plugin.py"]
     assert versions["light_plugin.py"].startswith("sha256:")
 

@@ -19,17 +19,17 @@ from toy import run_file
 
 from jointtask.assemble import assemble
 from jointtask.check import check
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError, RunError, UserError
 from jointtask.failure import NonFiniteError
 from jointtask.identity import require_same_run
-from jointtask.keeper import Keeper, StoppedError
+from jointtask.keeper import Autosave, StoppedError
 from jointtask.load import load
-from jointtask.predict import load_predictor
-from jointtask.progress import SilentProgress
 from jointtask.record import RunRecord
 from jointtask.registry import Registry, load_registry
 from jointtask.run import run
 from jointtask.rundir import RunDirectory
+from jointtask.trained import load_predictor
 
 TOY = Path(__file__).with_name("toy.py")
 
@@ -114,16 +114,16 @@ def test_a_run_stopped_anywhere_ends_the_same(
     registry: Registry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tick = Keeper.tick
+    tick = Autosave.after_batch
     left = [ticks]
 
-    def stop_soon(keeper: Keeper) -> None:
+    def stop_soon(keeper: Autosave) -> None:
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGTERM)
         tick(keeper)
 
-    monkeypatch.setattr(Keeper, "tick", stop_soon)
+    monkeypatch.setattr(Autosave, "after_batch", stop_soon)
     with pytest.raises(StoppedError, match="stopped by SIGTERM; everything is saved") as caught:
         start(tmp_path, registry)
     assert "run the same command again" in caught.value.remedy
@@ -315,7 +315,7 @@ def test_an_observer_that_raises_does_not_stop_the_run(tmp_path: Path) -> None:
 
 
 def test_what_was_trained_predicts_without_the_annotation(finished: tuple[Path, RunRecord], registry: Registry) -> None:
-    predictor = load_predictor(finished[0] / "runs" / "toy", registry)
+    predictor = load_predictor(finished[0] / "runs" / "toy", plugins=[TOY])
     data = registry.find("dataset", "toy-bumps")
     bumps = data.build(data.settings(examples=5, seed=3), None)
     batch = bumps.batch(range(5))
@@ -331,7 +331,7 @@ def test_what_was_trained_predicts_without_the_annotation(finished: tuple[Path, 
 
 def test_no_run_directory_is_an_error(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(UserError, match="is no run directory"):
-        load_predictor(tmp_path / "nowhere", registry)
+        load_predictor(tmp_path / "nowhere")
 
 
 def test_a_full_disk_loses_nothing(
@@ -411,10 +411,10 @@ def test_a_damaged_config_is_an_error_with_a_place(tmp_path: Path, registry: Reg
 def test_an_e_step_stops_between_downstream_batches(
     finished: tuple[Path, RunRecord], tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pause = Keeper.stop_if_asked
+    pause = Autosave.stop_if_asked
     left = [25]
 
-    def stop_soon(keeper: Keeper) -> None:
+    def stop_soon(keeper: Autosave) -> None:
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGINT)
@@ -422,7 +422,7 @@ def test_an_e_step_stops_between_downstream_batches(
 
     overrides = ["em.downstream_batch=10"]
     with monkeypatch.context() as patch:
-        patch.setattr(Keeper, "stop_if_asked", stop_soon)
+        patch.setattr(Autosave, "stop_if_asked", stop_soon)
         with pytest.raises(StoppedError, match="stopped by SIGINT"):
             start(tmp_path, registry, *overrides)
     start(tmp_path, registry, *overrides)
@@ -437,7 +437,7 @@ def test_a_run_with_a_plugins_sampler_predicts_without_the_plugin(tmp_path: Path
     config = tmp_path / "runs" / "toy" / "config.toml"
     text = config.read_text().replace('name = "metropolis-hastings"', 'name = "not-installed"')
     config.write_text(text)
-    assert load_predictor(tmp_path / "runs" / "toy", registry).draws == 1
+    assert load_predictor(tmp_path / "runs" / "toy", plugins=[TOY]).draws == 1
 
 
 def test_what_an_unfinished_run_holds_is_used_with_a_warning(tmp_path: Path, registry: Registry) -> None:
@@ -449,7 +449,7 @@ def test_what_an_unfinished_run_holds_is_used_with_a_warning(tmp_path: Path, reg
         def say(self, line: str) -> None:
             said.append(line)
 
-    load_predictor(tmp_path / "runs" / "toy", registry, progress=Listening())
+    load_predictor(tmp_path / "runs" / "toy", plugins=[TOY], progress=Listening())
     assert any("is not finished" in line for line in said)
 
 

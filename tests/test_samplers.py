@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from jointtask.draws import Draws, Sampler
+from jointtask.draws import Draws, Sampler, Target
 from jointtask.latent import LatentGrid
 from jointtask.randomness import Streams
 from jointtask.samplers import exhaustive, gaussian, gibbs, metropolis_hastings, none
-from jointtask.target import Target, Tempered
+from jointtask.target import Tempered
 from jointtask.testing import TabulatedTarget, check_sampler, posterior, total_variation
 
 PAPER = LatentGrid.product([[-10, -5, 0, 5, 10]] * 4)

@@ -11,8 +11,9 @@ import venv
 from pathlib import Path
 
 import pytest
+from installed import others_installed
 
-from jointtask import cli, plugins
+from jointtask import cli
 from jointtask.errors import ConfigError
 from jointtask.registry import Registry, load_registry
 from jointtask.scaffold import KINDS, scaffold
@@ -23,7 +24,7 @@ pytest_plugins = ["pytester"]
 @pytest.fixture(scope="module")
 def registry() -> Registry:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugins, "entry_points", lambda group: [])
+        patch.setenv("JOINTTASK_DISABLE_PLUGINS", others_installed())
         return load_registry()
 
 
@@ -119,10 +120,9 @@ def test_a_folder_is_written_whole_or_not_at_all(
 
 
 def test_the_command_says_what_it_wrote_and_what_is_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], core_alone: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [])
     with pytest.raises(SystemExit) as caught:
         cli.main(["new", "sampler", "mine"])
     assert caught.value.code == 0

@@ -11,7 +11,8 @@ from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
 
 from jointtask.failure import NonFiniteError
 from jointtask.pair import Pair
-from jointtask.proposal import History, log_proposal
+from jointtask.proposal import History
+from jointtask.proposal_table import log_proposal
 from jointtask.target import NetworkTarget
 
 IDS = [f"0-{i:03d}" for i in range(6)]

@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from attrs import evolve
 from torch.distributed.distributed_c10d import PrefixStore
 
+from jointtask.displays import SilentProgress
 from jointtask.distributed import joined
-from jointtask.keeper import Keeper, StoppedError
+from jointtask.keeper import Autosave, StoppedError
 from jointtask.load import load
-from jointtask.progress import SilentProgress
 from jointtask.registry import load_registry
 from jointtask.run import run
 from jointtask.world import World
@@ -25,10 +25,10 @@ from jointtask.world import World
 
 def stop_at(ticks: int, rank: int) -> Any:
     """Have one process be sent SIGTERM when it has come so far."""
-    tick = Keeper.tick
+    tick = Autosave.after_batch
     left = [ticks]
 
-    def stopping(keeper: Keeper) -> None:
+    def stopping(keeper: Autosave) -> None:
         left[0] -= 1
         if left[0] == 0 and os.environ["RANK"] == str(rank):
             os.kill(os.getpid(), signal.SIGTERM)
@@ -45,14 +45,14 @@ def main(folder: Path) -> None:
         for number, case in enumerate(cases):
             own: World = evolve(world, store=PrefixStore(str(number), world.store)) if world.size > 1 else world
             runfile = load(str(folder / "run.toml"), case["overrides"], registry)
-            tick = Keeper.tick
+            tick = Autosave.after_batch
             if "ticks" in case:
-                Keeper.tick = stop_at(case["ticks"], case["rank"])  # type: ignore[method-assign]
+                Autosave.after_batch = stop_at(case["ticks"], case["rank"])  # type: ignore[method-assign]
             try:
                 run(runfile, registry, fresh=False, progress=SilentProgress(), world=own)
             except StoppedError as error:
                 (folder / f"stopped-{number}-{world.rank}").write_text(str(error))
-            Keeper.tick = tick  # type: ignore[method-assign]
+            Autosave.after_batch = tick  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

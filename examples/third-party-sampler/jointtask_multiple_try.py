@@ -10,9 +10,8 @@ from attrs import field, frozen, validators
 
 from jointtask import hookimpl
 from jointtask.component import Context, SamplerComponent
-from jointtask.draws import Draws, Sampler
+from jointtask.draws import Draws, Sampler, Target
 from jointtask.randomness import Streams, invert
-from jointtask.target import Target
 
 __all__ = ["MultipleTry", "sample"]
 

@@ -12,10 +12,10 @@ from attrs import evolve, frozen
 
 from jointtask.config import CompareFile, CompareTable, RunFile
 from jointtask.describe import show
-from jointtask.errors import ConfigError
+from jointtask.errors import ConfigError, did_you_mean
 from jointtask.load import parse
 from jointtask.override import Setting, apply, flatten, names_component, override, split
-from jointtask.structure import Fault, FaultyFileError, absolute, near, structure
+from jointtask.structure import Fault, FaultyFileError, absolute, structure
 
 if TYPE_CHECKING:
     from jointtask.registry import Registry
@@ -124,7 +124,7 @@ def plan(
     faults += [Fault(f"arm '{name}'", "is there twice") for name in dict.fromkeys(names) if names.count(name) > 1]
     asked = reference or table.reference
     if names and asked and asked not in names:
-        hint = near(asked, names) or f"; arms: {', '.join(names)}"
+        hint = did_you_mean(asked, names) or f"; arms: {', '.join(names)}"
         faults.append(Fault("--reference" if reference else "compare.reference", f"no arm is called '{asked}'{hint}"))
     if faults:
         raise FaultyFileError(str(path), faults)

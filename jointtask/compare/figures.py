@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from jointtask.compare.record import Comparison, Cost, SeedRecord
-from jointtask.report.figures import COLOURS, SIZE, Line, chart, inside, svg
+from jointtask.plot import COLOURS, SIZE, inside, look, svg
+from jointtask.report.figures import Line, chart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["against_cost", "look", "over_rounds"]
-
-
-def look(position: int) -> tuple[str, bool]:
-    """Return the colour of an arm by its position, and whether it is dashed or hollow: twelve can be told apart."""
-    return list(COLOURS)[position % len(COLOURS)], position // len(COLOURS) % 2 == 1
+__all__ = ["against_cost", "over_rounds"]
 
 
 def over_rounds(comparison: Comparison, values: Callable[[SeedRecord], Sequence[float]], title: str) -> Markup | None:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from jointtask.compare.arms import Arm, Plan
 from jointtask.compare.record import ArmRecord, Comparison, Cost, Identical, SeedRecord, Statistic
-from jointtask.compare.statistics import RESAMPLES, bootstrap_interval, mean_interval
 from jointtask.errors import UserError
 from jointtask.record import OWN, RunRecord, ScoreRecord
 from jointtask.report.scores import columns, metric_of
 from jointtask.report.text import finite
+from jointtask.statistics import RESAMPLES, bootstrap_interval, mean_interval
 
 __all__ = ["Outcome", "summarise"]
 

@@ -7,12 +7,14 @@ from urllib.parse import quote
 
 from attrs import frozen
 
-from jointtask.compare.figures import against_cost, look, over_rounds
+from jointtask.compare.figures import against_cost, over_rounds
 from jointtask.compare.record import ArmRecord, Comparison
-from jointtask.compare.tables import bounds, cost_rows, method, remarks, signed, title, verdict
+from jointtask.compare.tables import cost_rows, method, remarks, title, verdict
+from jointtask.plot import look
 from jointtask.report import text
 from jointtask.report.build import template
 from jointtask.report.scores import Column, column
+from jointtask.report.text import bounds, signed
 from jointtask.report.view import Card, Grid
 
 __all__ = ["render"]

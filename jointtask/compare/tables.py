@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from textwrap import shorten, wrap
-from typing import Any
 
 from jointtask.compare.record import ArmRecord, Comparison
 from jointtask.report import text
-from jointtask.summary import align
+from jointtask.report.text import align, bounds, label, signed
 
 __all__ = [
-    "bounds",
     "cost_rows",
-    "label",
     "latex",
     "lines",
     "markdown",
     "method",
     "remarks",
     "score_rows",
-    "signed",
     "title",
     "verdict",
 ]
 
-NONE = "n/a"
 _ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     character: f"\\{character}" for character in "&%$#_{}"
 }
@@ -160,25 +155,6 @@ def verdict(comparison: Comparison, arm: ArmRecord, name: str) -> str:
         return "within noise"
     better = comparison.definitions.get(name, {}).get("better")
     return ("better" if (statistic.difference > 0) == (better == "higher") else "worse") if better else "differs"
-
-
-def signed(value: float, percent: bool) -> str:
-    """Write a difference with its sign."""
-    written = text.score(value, percent)
-    return written if written.startswith(("-", text.MISSING)) else f"+{written}"
-
-
-def bounds(interval: tuple[float, float] | None, percent: bool, *, sign: bool = False) -> str:
-    """Write an interval."""
-    if interval is None:
-        return NONE
-    return " to ".join((signed if sign else text.score)(bound, percent) for bound in interval)
-
-
-def label(name: str, known: Mapping[str, Any]) -> str:
-    """Write the name of a score, that it is in percent, and which way is better."""
-    arrow = {"higher": " ↑", "lower": " ↓"}.get(str(known.get("better", "")), "")
-    return f"{name}{', %' if known.get('percent') else ''}{arrow}"
 
 
 def _seeds(numbers: Sequence[int]) -> str:

@@ -18,7 +18,8 @@ from jointtask.report.advice import warnings
 from jointtask.report.headline import headline
 from jointtask.report.plain import from_plain, plain
 from jointtask.report.readings import sampler
-from jointtask.report.scores import RESAMPLES, columns, score_tables
+from jointtask.report.scores import columns, score_tables
+from jointtask.statistics import RESAMPLES
 
 if TYPE_CHECKING:
     from jointtask.panel import Panel

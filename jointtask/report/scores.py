@@ -10,9 +10,9 @@ from attrs import frozen
 
 from jointtask.record import OWN, RunRecord, ScoreRecord
 from jointtask.report import text
+from jointtask.statistics import bootstrap_interval
 
 __all__ = [
-    "RESAMPLES",
     "Cell",
     "Column",
     "Row",
@@ -23,13 +23,6 @@ __all__ = [
     "metric_of",
     "score_tables",
 ]
-
-"""The predictor's name in the scores of the run itself."""
-
-RESAMPLES = 1000
-"""Bootstrap resamples behind an interval."""
-
-_SEED = 0  # the report of one record is the same every time
 
 
 @frozen
@@ -92,7 +85,7 @@ class ScoreTable:
 
 
 def interval(scores: Sequence[float]) -> tuple[float, float] | None:
-    """Return the 95 % percentile bootstrap interval of the mean.
+    """Return the 95 % bootstrap interval of the mean score.
 
     Parameters
     ----------
@@ -105,17 +98,7 @@ def interval(scores: Sequence[float]) -> tuple[float, float] | None:
         None for fewer than two scores.
     """
     known = np.asarray(scores, dtype=np.float64)
-    known = known[np.isfinite(known)]
-    if known.size < 2:
-        return None
-    random = np.random.default_rng(_SEED)
-    means = np.empty(RESAMPLES)
-    step = max(1, 1_000_000 // known.size)  # resamples at a time, so that memory stays bounded
-    for first in range(0, RESAMPLES, step):
-        part = means[first : first + step]
-        part[:] = known[random.integers(known.size, size=(part.size, known.size))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    return bootstrap_interval(known[np.isfinite(known)][None])
 
 
 def columns(record: RunRecord) -> list[Column]:

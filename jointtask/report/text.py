@@ -1,12 +1,32 @@
-"""How the report writes numbers: one way for each kind, a dash for what is not a number."""
+"""Numbers and tables as text: one way for each kind of number, a dash for what is not a number."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["MISSING", "PERCENT", "count", "duration", "finite", "number", "score", "sentence", "share", "width"]
+__all__ = [
+    "MISSING",
+    "NO_INTERVAL",
+    "PERCENT",
+    "align",
+    "bounds",
+    "count",
+    "duration",
+    "finite",
+    "label",
+    "number",
+    "score",
+    "sentence",
+    "share",
+    "signed",
+    "width",
+]
 
 MISSING = "–"  # noqa: RUF001 - an en dash is what a table shows for nothing
+
+NO_INTERVAL = "n/a"
 
 PERCENT = "\N{NO-BREAK SPACE}%"
 
@@ -64,3 +84,28 @@ def duration(seconds: float) -> str:
 def width(fraction: float) -> float:
     """Return the width of a bar, in percent of the full one."""
     return round(100 * min(1.0, max(0.0, fraction)), 2) if math.isfinite(fraction) else 0.0
+
+
+def signed(value: float, percent: bool) -> str:
+    """Write a difference with its sign."""
+    written = score(value, percent)
+    return written if written.startswith(("-", MISSING)) else f"+{written}"
+
+
+def bounds(interval: tuple[float, float] | None, percent: bool, *, sign: bool = False) -> str:
+    """Write an interval."""
+    if interval is None:
+        return NO_INTERVAL
+    return " to ".join((signed if sign else score)(bound, percent) for bound in interval)
+
+
+def label(name: str, known: Mapping[str, Any]) -> str:
+    """Write the name of a score, that it is in percent, and which way is better."""
+    arrow = {"higher": " ↑", "lower": " ↓"}.get(str(known.get("better", "")), "")
+    return f"{name}{', %' if known.get('percent') else ''}{arrow}"
+
+
+def align(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
+    """Pad the cells of a table so that its columns stand under each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [" " * indent + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

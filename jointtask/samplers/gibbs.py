@@ -7,9 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from jointtask.draws import Draws
+from jointtask.draws import Draws, Target
 from jointtask.randomness import Streams, invert
-from jointtask.target import Target
 
 __all__ = ["sample"]
 

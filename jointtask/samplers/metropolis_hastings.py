@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from jointtask.draws import Draws
+from jointtask.draws import Draws, Target
 from jointtask.randomness import Streams
-from jointtask.target import Target
 
 __all__ = ["sample"]
 

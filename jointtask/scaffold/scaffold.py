@@ -7,7 +7,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import jinja2
@@ -15,10 +14,11 @@ from attrs import frozen
 
 from jointtask import __version__
 from jointtask.api import supported_range
-from jointtask.errors import ConfigError
+from jointtask.errors import ConfigError, did_you_mean
 from jointtask.files import write_atomic
-from jointtask.registry import KINDS as COMPONENTS
-from jointtask.registry import TRIAL, Registry
+from jointtask.kinds import KINDS as COMPONENTS
+from jointtask.kinds import TRIAL
+from jointtask.registry import Registry
 
 __all__ = ["KINDS", "Scaffold", "scaffold"]
 
@@ -80,8 +80,7 @@ def scaffold(kind: str, name: str, folder: Path, registry: Registry) -> Scaffold
         If there is no such kind, the name cannot be used or is taken, or the folder or file exists. Nothing is written.
     """
     if kind not in KINDS:
-        near = get_close_matches(kind, KINDS, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(kind, KINDS)
         raise ConfigError(f"there is no kind '{kind}' to write{hint}", remedy=f"name one of {', '.join(KINDS)}")
     _require_free(kind, name, registry)
     target = folder / (f"{name}.toml" if kind == "run" else name)

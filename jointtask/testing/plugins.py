@@ -7,7 +7,8 @@ from pathlib import Path
 
 from jointtask.describe import settings_of
 from jointtask.errors import ConfigError
-from jointtask.registry import KINDS, Registry, load_registry
+from jointtask.kinds import KINDS
+from jointtask.registry import Registry, load_registry
 
 __all__ = ["check_plugin"]
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from jointtask.bridge import Bridge
-from jointtask.proposal import History, ProposalTerm, log_proposal
+from jointtask.proposal import History, ProposalTerm
+from jointtask.proposal_table import log_proposal
 from jointtask.task import Batch
 from jointtask.testing.expect import attributes, equal, unchanged
 from jointtask.tree import select_rows

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jointtask.draws import Draws, Sampler, check_draws
+from jointtask.contracts import check_draws
+from jointtask.draws import Draws, Sampler
 from jointtask.errors import PluginError
 from jointtask.latent import LatentGrid
 from jointtask.randomness import Streams

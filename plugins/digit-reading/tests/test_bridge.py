@@ -12,10 +12,10 @@ from jointtask_digit_reading.rotation import AngleBridge, angle_adjustment
 from jointtask_digit_reading.settings import AngleAdjustment, RotatedDigits
 
 from jointtask.component import Context
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError
 from jointtask.pair import Pair
 from jointtask.predict import Predictor
-from jointtask.progress import SilentProgress
 from jointtask.randomness import Streams
 from jointtask.testing import check_bridge, check_task
 

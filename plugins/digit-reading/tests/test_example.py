@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jointtask.displays import SilentProgress
 from jointtask.load import load
-from jointtask.progress import SilentProgress
 from jointtask.registry import load_registry
 from jointtask.run import run
 

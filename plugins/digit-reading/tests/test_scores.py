@@ -20,9 +20,9 @@ from jointtask_digit_reading.settings import RotatedDigits
 from PIL import Image
 
 from jointtask.component import Context, NoSettings
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError
 from jointtask.panel import PanelData, PanelExample
-from jointtask.progress import SilentProgress
 
 NOTHING: Any = None
 

@@ -16,7 +16,7 @@ from jointtask_event_detection.resample import coverage, read, write
 from jointtask_event_detection.settings import Heartbeats, IntervalAdjustment
 
 from jointtask.component import Context
-from jointtask.progress import SilentProgress
+from jointtask.displays import SilentProgress
 from jointtask.randomness import Streams
 from jointtask.testing import check_bridge, check_task
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from jointtask.config import RunTable
+from jointtask.displays import open_progress
 from jointtask.errors import ConfigError, RunError
-from jointtask.progress import Progress, open_progress
+from jointtask.progress import Progress
 from jointtask_object_extraction.extracting import Predict, Summary, extract_images
 from jointtask_object_extraction.inputs import Plan, plan_extraction
 from jointtask_object_extraction.outputs import ENDINGS
 from jointtask_object_extraction.running import load_run
-
-if TYPE_CHECKING:
-    from jointtask.registry import Registry
 
 __all__ = ["extract"]
 
@@ -39,24 +36,20 @@ def extract(
     if device not in _DEVICES:
         raise ConfigError(f"--device must be one of {', '.join(_DEVICES)}, got '{device}'")
     plan = plan_extraction(images, to, kinds, overwrite=overwrite)
-    from jointtask.registry import load_registry
-
     progress = open_progress()
-    predict = _load(model, load_registry(), device, progress)
+    predict = _load(model, device, progress)
     _make_folder(to)
     summary = extract_images(plan, predict, to, kinds, overwrite=overwrite, max_pixels=max_pixels, progress=progress)
     _report(summary, plan, to)
 
 
-def _load(model: str, registry: Registry, device: Any, progress: Progress) -> Predict:
+def _load(model: str, device: Any, progress: Progress) -> Predict:
     """Make a run directory, or a predictor named as in `evaluate.predictors`, callable."""
-    from jointtask.assemble import find_predictor, make_context
+    from jointtask.trained import named_predictor
 
     if Path(model).is_dir():
-        return load_run(Path(model), registry, device, progress)
-    component = find_predictor(model, registry)
-    predict: Predict = component.build(component.settings(), make_context(RunTable("extract", device=device), progress))
-    return predict
+        return load_run(Path(model), device, progress)
+    return named_predictor(model, device=device, progress=progress)
 
 
 def _parse_kinds(save: str) -> list[str]:

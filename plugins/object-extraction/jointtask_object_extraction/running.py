@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from jointtask.component import Context, NoSettings
 from jointtask.errors import ConfigError
@@ -12,18 +12,13 @@ from jointtask.progress import Progress
 from jointtask_object_extraction.decode import squash
 from jointtask_object_extraction.photograph import Extraction, Photograph
 
-if TYPE_CHECKING:
-    from jointtask.registry import Registry
-
 __all__ = ["SHIPPED", "load_run", "shipped"]
 
 SHIPPED = Path(__file__).parent / "model"
 """The run directory of the model that ships: its resolved run file, and its weights in half precision."""
 
 
-def load_run(
-    directory: Path, registry: Registry, device: str, progress: Progress
-) -> Callable[[Photograph], Extraction]:
+def load_run(directory: Path, device: Any, progress: Progress) -> Callable[[Photograph], Extraction]:
     """Make a trained run callable with one photograph.
 
     Raises
@@ -33,10 +28,10 @@ def load_run(
     """
     import torch
 
-    from jointtask.predict import load_predictor
+    from jointtask.trained import load_predictor
     from jointtask_object_extraction.box import BoxBridge
 
-    predictor = load_predictor(directory, registry, device=device, progress=progress)
+    predictor = load_predictor(directory, device=device, progress=progress)
     if not isinstance(predictor.pair.bridge, BoxBridge):
         raise ConfigError(f"{directory} does not extract objects", cause="it is a run with another bridge than boxes")
 
@@ -50,6 +45,4 @@ def load_run(
 
 def shipped(settings: NoSettings, context: Context) -> Callable[[Photograph], Extraction]:
     """Build `shipped`: the trained model that comes with this plugin (its model card is docs/model-card.md)."""
-    from jointtask.registry import load_registry
-
-    return load_run(SHIPPED, load_registry(), context.device.type, context.progress)
+    return load_run(SHIPPED, context.device.type, context.progress)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from jointtask.displays import open_progress
 from jointtask.errors import ConfigError, RunError
 from jointtask.files import write_atomic
-from jointtask.progress import open_progress
 from jointtask_object_extraction.matching import match, require_folders
 from jointtask_object_extraction.score_figure import FIGURES, draw
 from jointtask_object_extraction.score_summary import choose, summarise

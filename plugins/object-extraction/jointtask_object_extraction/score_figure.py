@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jointtask.compare.figures import look
-from jointtask.report.figures import COLOURS, STYLE
+from jointtask.plot import COLOURS, STYLE, look
 from jointtask_object_extraction.score_record import ScoreTable
 
 __all__ = ["FIGURES", "draw"]

@@ -11,9 +11,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from jointtask.compare.statistics import RESAMPLES, bootstrap_interval
 from jointtask.errors import ConfigError
 from jointtask.metric import definitions
+from jointtask.statistics import RESAMPLES, bootstrap_interval
 from jointtask_object_extraction.masks import ENCODINGS
 from jointtask_object_extraction.matching import Predictions
 from jointtask_object_extraction.metric_components import metric_components

@@ -11,10 +11,9 @@ from textwrap import wrap
 
 import attrs
 
-from jointtask.compare.tables import bounds, label, signed
 from jointtask.report import text
 from jointtask.report.plain import plain
-from jointtask.summary import align
+from jointtask.report.text import align, bounds, label, signed
 from jointtask_object_extraction.pairs import some
 from jointtask_object_extraction.score_record import MAXIMA, FolderScores, ScoreTable, Value
 

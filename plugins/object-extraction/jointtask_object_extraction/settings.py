@@ -40,7 +40,7 @@ def _positive(instance: object, attribute: Any, value: Sequence[float]) -> None:
 
 
 def _help(text: str, **more: Any) -> dict[str, Any]:
-    """Metadata; ``path=True`` has relative paths resolved against the working directory."""
+    """Metadata: ``path`` marks a path, ``training_only`` a setting that is not read when a trained run is used."""
     return {"help": text, **more}
 
 
@@ -114,9 +114,12 @@ class _Network:
         default="compact", metadata=_help("architecture")
     )
     weights: str = field(
-        default="", metadata=_help("safetensors file or URL with pretrained convolutions; empty: random", path=True)
+        default="",
+        metadata=_help(
+            "safetensors file or URL with pretrained convolutions; empty: random", path=True, training_only=True
+        ),
     )
-    sha256: str = field(default="", metadata=_help("of the weights; required for a URL"))
+    sha256: str = field(default="", metadata=_help("of the weights; required for a URL", training_only=True))
     input_size: int = field(
         default=0,
         validator=_multiple_of_32,

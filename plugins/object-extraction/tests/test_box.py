@@ -18,8 +18,8 @@ from jointtask_object_extraction.settings import BoxAdjustment
 from torch import Tensor
 
 from jointtask.component import Context
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError
-from jointtask.progress import SilentProgress
 from jointtask.randomness import Streams
 
 

@@ -12,8 +12,8 @@ from jointtask_object_extraction.settings import Localization, Segmentation
 from safetensors.torch import load_file
 
 from jointtask.component import Context
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError
-from jointtask.progress import SilentProgress
 
 WEIGHTS = Path(__file__).parents[4] / "shared" / "weights" / "mobilenetv2_1.0.safetensors"
 NETWORKS = ("compact", "compact-mobilenet")

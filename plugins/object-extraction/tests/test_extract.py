@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,23 +25,17 @@ from PIL import Image
 from torch import Tensor
 from typer.testing import CliRunner
 
-from jointtask.component import Component, NoSettings
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError, RunError, UserError
 from jointtask.files import write_atomic
 from jointtask.latent import LatentGrid
-from jointtask.progress import SilentProgress
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from red_predictor import red_object  # a plugin that lies beside this file
 
 ALL = tuple(ENDINGS)
 LIMIT = 1_000_000
-
-
-def red_object(photograph: Photograph) -> Extraction:
-    """The object is what is red; its soft edge is half as sure; the box is off by fractions of a pixel."""
-    red = photograph.image[..., 0] > 128
-    probability = np.where(red, 0.9, 0.0).astype(np.float32)
-    probability[0, 0] = 0.001
-    height, width = red.shape
-    return Extraction(probability, np.array([0.2, 0.6, width - 0.4, height - 0.0004], dtype=np.float32))
 
 
 def picture(height: int = 20, width: int = 30) -> NDArray[np.uint8]:
@@ -92,15 +87,14 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """The command as typed, with a predictor called `red` among the models."""
-    from jointtask import registry
-    from jointtask.plugins import Source, load_plugins
-
-    source = Source("test", "test", "1")
-    component = Component("red", NoSettings, lambda settings, context: red_object, "what is red")
-    found = registry.Registry(load_plugins(), {"predictor": {"red": registry.Entry(component, source)}})
-    monkeypatch.setattr(registry, "load_registry", lambda: found)
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """The command as typed, with the predictor `red` installed."""
+    site = tmp_path_factory.mktemp("site-packages")
+    metadata = site / "red-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: red\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[jointtask]\nred = red_predictor\n")
+    monkeypatch.syspath_prepend(site)
     app = typer.Typer()
     app.command()(extract)
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -439,11 +433,11 @@ def test_command_gives_a_run_its_frames(
         seen.extend((batch["image"], example.image.shape) for example in examples)
         return [red_object(example) for example in examples]
 
-    def load(directory: Path, registry: object, *, device: str, progress: object) -> object:
+    def load(directory: Path, *, device: str, progress: object) -> object:
         assert (directory, device) == (run_directory, "cpu")
         return SimpleNamespace(pair=SimpleNamespace(bridge=bridge), predict=predict)
 
-    monkeypatch.setattr("jointtask.predict.load_predictor", load)
+    monkeypatch.setattr("jointtask.trained.load_predictor", load)
     arguments = (save(tmp_path / "a.png"), "--to", tmp_path / "out", "--model", run_directory, "--device", "cpu")
     bridge: object = BoxBridge(LatentGrid.product([[0]] * 4), input_size=8, output_size=8)
     assert command(*arguments).exit_code == 0

@@ -11,7 +11,7 @@ from jointtask_object_extraction.segmentation import build_segmentation
 from jointtask_object_extraction.settings import Localization, Segmentation
 
 from jointtask.component import Context
-from jointtask.progress import SilentProgress
+from jointtask.displays import SilentProgress
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from jointtask_object_extraction.settings import SyntheticObjects
 from jointtask_object_extraction.synthetic import SyntheticDataset, synthetic_objects
 
 from jointtask.component import Context, NoSettings
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError
-from jointtask.progress import SilentProgress
 
 BUILDERS = {"otsu": otsu, "colour-contrast": colour_contrast, "mean-mask": mean_mask}
 

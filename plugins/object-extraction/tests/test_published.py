@@ -12,8 +12,8 @@ from jointtask_object_extraction.published import LAYOUTS, published_components
 from PIL import Image
 
 from jointtask.component import Context
+from jointtask.displays import SilentProgress
 from jointtask.errors import DataError
-from jointtask.progress import SilentProgress
 from jointtask.testing import check_dataset
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"

@@ -16,8 +16,8 @@ from jointtask_object_extraction.score_summary import choose, summarise
 from jointtask_object_extraction.scoring import ImageScores, MapScores, Scorer, metric
 from PIL import Image
 
-from jointtask.compare.statistics import RESAMPLES
 from jointtask.errors import ConfigError, DataError
+from jointtask.statistics import RESAMPLES
 
 EVERY = [component.name for component in metric_components()]
 

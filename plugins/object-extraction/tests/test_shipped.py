@@ -16,9 +16,9 @@ from jointtask_object_extraction.running import SHIPPED, shipped
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from jointtask.cli import app
+from jointtask.cli.app import app
 from jointtask.component import Context, NoSettings
-from jointtask.progress import SilentProgress
+from jointtask.displays import SilentProgress
 
 DUTS = Path(__file__).parents[4] / "shared" / "data" / "DUTS-TR"
 

@@ -17,8 +17,8 @@ from jointtask_object_extraction.settings import SyntheticObjects
 from jointtask_object_extraction.synthetic import SyntheticDataset, synthetic_objects
 
 from jointtask.component import Context
+from jointtask.displays import SilentProgress
 from jointtask.errors import DataError
-from jointtask.progress import SilentProgress
 
 Make = Callable[..., SyntheticDataset]
 

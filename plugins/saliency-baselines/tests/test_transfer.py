@@ -19,8 +19,8 @@ from jointtask_saliency_baselines.window_library import Library
 from jointtask_saliency_baselines.windows import WINDOWS, windows
 
 from jointtask.component import Context, NoSettings
+from jointtask.displays import SilentProgress
 from jointtask.errors import ConfigError
-from jointtask.progress import SilentProgress
 
 RANDOM = np.random.default_rng(0)
 

@@ -1,4 +1,4 @@
-"""Intervals of a comparison: over seeds, and over examples and seeds of a paired difference."""
+"""Intervals of means: over seeds, over examples, and over examples and seeds of a paired difference."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _student(t: float, freedom: int) -> float:
 
 
 def bootstrap_interval(differences: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return the 95 % percentile bootstrap interval of the mean of paired differences.
+    """Return the 95 % percentile bootstrap interval of a mean: of scores, or of paired differences of scores.
 
     Each resample draws examples with replacement, and seeds too where there are several, independently of each other;
     an example keeps its pair, and all seeds of a resample see the same examples (Efron and Tibshirani, *An Introduction
@@ -77,7 +77,7 @@ def bootstrap_interval(differences: NDArray[np.float64]) -> tuple[float, float] 
     Parameters
     ----------
     differences : ndarray, (S, N)
-        Score of one arm minus score of the other, by seed and example, all finite.
+        Scores, or scores of one arm minus scores of the other, by seed and example; all finite.
 
     Returns
     -------

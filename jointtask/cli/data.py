@@ -1,0 +1,35 @@
+"""The commands `data ...`."""
+
+from __future__ import annotations
+
+import typer
+
+from jointtask.cli.options import JsonOption, PluginOption, RunFileArgument, SetOption, open_registry, print_json
+
+__all__ = ["check"]
+
+
+def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = None, json: JsonOption = False) -> None:
+    """Read the data sets of a run file.
+
+    For each: what was recognised, what was decided and what is odd, what is missing and where it comes from; and which
+    examples two of them share. Nothing else of the file is read, and no network is built.
+    """
+    from attrs import asdict
+
+    from jointtask.displays import open_progress
+    from jointtask.load import load_data
+
+    registry = open_registry(plugin, warn=True)
+    progress = open_progress()
+    tables = load_data(file, set_ or (), registry, progress.say)
+    from jointtask.data_check import check_data, lines
+
+    report = check_data(tables, registry, progress)
+    if json:
+        print_json(asdict(report))
+    else:
+        for line in lines(report):
+            typer.echo(line)
+    if report.unusable:
+        raise typer.Exit(2)

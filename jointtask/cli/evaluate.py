@@ -1,0 +1,37 @@
+"""The command `evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jointtask.cli.options import JsonOption, PluginOption, SetOption, open_registry, print_json
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory, or name of a predictor.")],
+    set_: SetOption = None,
+    plugin: PluginOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Score a run or a predictor on a data set.
+
+    The data set is the run's own test data, or what --set data.test.KEY=VALUE names.
+    """
+    from attrs import asdict
+
+    from jointtask.displays import open_progress
+    from jointtask.evaluate import evaluate_run
+    from jointtask.metric import definitions
+    from jointtask.summary import score_lines
+
+    registry = open_registry(plugin, warn=True)
+    record, metrics = evaluate_run(run, registry, overrides=set_ or (), progress=open_progress())
+    if json:
+        print_json({**asdict(record), "definitions": definitions(metrics)})
+    else:
+        for line in score_lines([record], definitions(metrics)):
+            typer.echo(line)

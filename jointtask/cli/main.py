@@ -1,0 +1,65 @@
+"""The entry point of the command line: exit codes, and errors as a user sees them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from jointtask.cli.app import app
+from jointtask.errors import UserError
+from jointtask.memory import keep_freed_memory
+
+__all__ = ["main"]
+
+_STORAGE = {
+    errno.ENOSPC: "free some space, or name another folder",
+    errno.EDQUOT: "free some space, or name another folder",
+    errno.EACCES: "change its permissions, or name another folder",
+    errno.EPERM: "change its permissions, or name another folder",
+    errno.EROFS: "name a folder that can be written to",
+    errno.ENOTDIR: "name a folder, where now a file is named",
+    errno.EEXIST: "name a folder, where now a file is named",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 the command or run file is wrong, 130 interrupted.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Instead of `sys.argv`.
+    """
+    # Idle threads sleep and freed memory is kept, before torch is imported: see docs/decisions/machine.md.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    keep_freed_memory()
+    try:
+        try:
+            typer.main.get_command(app)(args=arguments, prog_name="jointtask")
+        finally:
+            sys.stdout.flush()
+    except UserError as error:
+        if os.environ.get("JOINTTASK_TRACEBACK"):
+            traceback.print_exc()
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing may be written when Python exits, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _STORAGE:
+            where = error.filename or "a file"
+            typer.echo(f"{where}: {error.strerror}\n  remedy: {_STORAGE[error.errno]}", err=True)
+        else:
+            traceback.print_exc()
+            typer.echo("This is a bug, in jointtask or in a plugin: please report it with the lines above.", err=True)
+        sys.exit(1)
+    sys.exit(0)

@@ -1,0 +1,37 @@
+"""The command `new`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jointtask.cli.options import open_registry
+
+__all__ = ["new"]
+
+
+def new(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="sampler, task, bridge, proposal, dataset, metric, plugin or run."),
+    ],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Lower-case letters and digits, in words joined by hyphens.")
+    ],
+) -> None:
+    """Write a package to start from, or a run file.
+
+    The package is the folder NAME: it passes its tests, runs and installs as written. A run file is NAME.toml. What
+    exists is never replaced.
+    """
+    from pathlib import Path
+
+    from jointtask.scaffold import scaffold
+
+    written = scaffold(kind, name, Path(), open_registry(()))
+    for path in written.files:
+        typer.echo(f"wrote {path}")
+    typer.echo("next:")
+    for command in written.commands:
+        typer.echo(f"  {command}")
