@@ -406,7 +406,7 @@ def test_command_says_what_stopped_it(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "shipped is neither a run directory nor a predictor"),
+        (["--model", "missing"], "missing is neither a run directory nor a predictor"),
         (["--model", "red", "--save", "masks,faces"], "--save must name some of masks, cutouts, boxes, overlays"),
         (["--model", "red", "--save", ","], "--save must name"),
         (["--model", "red", "--device", "tpu"], "--device must be one of"),
