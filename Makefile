@@ -12,12 +12,13 @@ demo: .venv/installed
 	$(BIN)/jointtask run examples/object_extraction.toml --output $(OUTPUT)
 
 test: .venv/installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 .venv/installed: $(PINS)
 	$(PYTHON) -m venv .venv

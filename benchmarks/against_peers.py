@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jointtask.statistics import bootstrap_interval
+from jointtask.tools.statistics import bootstrap_interval
 
 METRICS = (("P, %", "pixel-accuracy", 100.0), ("J, %", "iou", 100.0), ("MAE", "mae", 1.0))
 

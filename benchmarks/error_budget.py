@@ -18,18 +18,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from jointtask_object_extraction.metrics import box_iou, iou
+from jointtask_object_extraction.metrics.measures import box_iou, iou
 from torch import Tensor
 
-from jointtask.assemble import make_context, read_data
-from jointtask.displays import SilentProgress
-from jointtask.load import load_trained
-from jointtask.pair import Pair
-from jointtask.predict import Predictor
-from jointtask.registry import load_registry
-from jointtask.rundir import RunDirectory
-from jointtask.score import through
-from jointtask.trained import trained
+from jointtask.em.pair import Pair
+from jointtask.em.predict import Predictor
+from jointtask.em.score import through
+from jointtask.registry.registry import load_registry
+from jointtask.runfile.load import load_trained
+from jointtask.running.assemble import make_context, read_data
+from jointtask.running.directory import RunDirectory
+from jointtask.running.trained import trained
+from jointtask.tools.progress import SilentProgress
 
 BATCH = 16
 ROWS = (

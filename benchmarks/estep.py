@@ -15,10 +15,10 @@ from attrs import evolve
 from measuring import Stopwatch, build, each, estep, interleaved, machine, median, milliseconds, table, took
 from torch import Tensor
 
-from jointtask.estep import EStep
-from jointtask.pair import Pair
-from jointtask.samplers import exhaustive
-from jointtask.task import Batch
+from jointtask.api.task import Batch
+from jointtask.em.estep import EStep
+from jointtask.em.pair import Pair
+from jointtask.em.samplers import exhaustive
 
 
 def main(
@@ -74,7 +74,7 @@ def main(
         states = len(work.pair.bridge.grid)
         measured = median(whole).cpu / median(all_states).cpu
         counted = median(bare).cpu / (median(u).cpu + states * median(c).cpu)
-        columns = (work.how.name, "exhaustive", "ratio", f"(u + d c) / (u + {states} c)")
+        columns = (work.runfile.sampler.name, "exhaustive", "ratio", f"(u + d c) / (u + {states} c)")
         spent = [milliseconds(median(series).cpu) for series in (whole, all_states)]
         print(table(columns, [(*spent, f"{measured:.4f}", f"{counted:.4f}")]))
 

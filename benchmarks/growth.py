@@ -14,7 +14,7 @@ import typer
 from attrs import evolve
 from measuring import build, each, estep, interleaved, machine, median, milliseconds, table
 
-from jointtask.samplers import metropolis_hastings
+from jointtask.em.samplers import metropolis_hastings
 
 LEVELS = {81: "[-10, 0, 10]", 625: "[-10, -5, 0, 5, 10]", 2401: "[-15, -10, -5, 0, 5, 10, 15]"}
 

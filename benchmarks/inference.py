@@ -15,8 +15,8 @@ import typer
 from attrs import evolve
 from measuring import Stopwatch, build, each, interleaved, machine, median, milliseconds, table
 
-from jointtask.assembly import Assembly
-from jointtask.predict import Predictor
+from jointtask.em.assembly import Assembly
+from jointtask.em.predict import Predictor
 
 
 def main(

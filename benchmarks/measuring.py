@@ -12,15 +12,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 
-from jointtask.assemble import assemble
-from jointtask.assembly import Assembly
-from jointtask.displays import SilentProgress
-from jointtask.estep import sample_batch
-from jointtask.examples import Examples
-from jointtask.latents import Latents
-from jointtask.load import load
-from jointtask.memory import keep_freed_memory
-from jointtask.registry import load_registry
+from jointtask.cli.memory import keep_freed_memory
+from jointtask.em.assembly import Assembly
+from jointtask.em.batches import Examples
+from jointtask.em.estep import sample_batch
+from jointtask.em.latents import Latents
+from jointtask.registry.registry import load_registry
+from jointtask.runfile.load import load
+from jointtask.running.assemble import assemble
+from jointtask.tools.progress import SilentProgress
 
 RUN_FILE = Path(__file__).parents[1] / "examples" / "object_extraction.toml"
 

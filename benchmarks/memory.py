@@ -22,12 +22,12 @@ import torch
 import typer
 from measuring import build, machine, table
 
-from jointtask.examples import Examples
-from jointtask.keeper import Autosave
-from jointtask.predict import make_predictor
-from jointtask.run import final_scores, new_state
-from jointtask.rundir import RunDirectory
-from jointtask.train import expect, maximise
+from jointtask.em.batches import Examples
+from jointtask.em.predict import make_predictor
+from jointtask.em.train import expect, maximise
+from jointtask.running.autosave import Autosave
+from jointtask.running.directory import RunDirectory
+from jointtask.running.run import final_scores, new_state
 
 SETTINGS = ("em.warmup_epochs=0", "em.rounds=1", "sampler.moves=4", "proposal.1.iterations=1")
 

@@ -16,12 +16,12 @@ import typer
 from measuring import build, each, estep, interleaved, machine, median, milliseconds, table
 from torch import Tensor
 
-from jointtask.assemble import assemble_optimizers
-from jointtask.assembly import Assembly
-from jointtask.latents import Latents
-from jointtask.mstep import train_batch
-from jointtask.predict import Predictor
-from jointtask.target import NetworkTarget
+from jointtask.em.assembly import Assembly
+from jointtask.em.latents import Latents
+from jointtask.em.mstep import train_batch
+from jointtask.em.predict import Predictor
+from jointtask.em.target import NetworkTarget
+from jointtask.running.assemble import assemble_optimizers
 
 BFLOAT16, CHANNELS_LAST = "run.precision=bfloat16", "run.channels_last=true"
 OPTIONS = {
@@ -111,7 +111,7 @@ def repeated(work: Assembly, examples: int, turns: int) -> None:
         once = estep(work, range(examples), examples, latents, done + 1)
 
         def always(once: Callable[[], float] = once) -> None:
-            with mock.patch("jointtask.estep.NetworkTarget", EveryProposal):
+            with mock.patch("jointtask.em.estep.NetworkTarget", EveryProposal):
                 once()
 
         times = interleaved({"always": always, "once": once}, turns)

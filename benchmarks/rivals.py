@@ -20,18 +20,18 @@ import cv2
 import numpy as np
 import torch
 import typer
-from jointtask_object_extraction.decode import decode_image
+from jointtask_object_extraction.data.decode import decode_image
+from jointtask_object_extraction.extract.model import load_run
 from jointtask_object_extraction.photograph import Photograph
-from jointtask_object_extraction.running import load_run
 from measuring import machine, table
 
-from jointtask.assemble import make_context, read_data
-from jointtask.component import Context
-from jointtask.config import RunTable
-from jointtask.displays import SilentProgress
-from jointtask.load import load_evaluation
-from jointtask.registry import Registry, load_registry
-from jointtask.trained import find_predictor
+from jointtask.api.component import Context
+from jointtask.registry.registry import Registry, load_registry
+from jointtask.runfile.load import load_evaluation
+from jointtask.runfile.schema import RunTable
+from jointtask.running.assemble import make_context, read_data
+from jointtask.running.trained import find_predictor
+from jointtask.tools.progress import SilentProgress
 
 Predict = Callable[[Photograph], Any]
 

@@ -21,24 +21,24 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from jointtask_object_extraction.pairs import Pair
+from jointtask_object_extraction.data.pairing import Pair
 from measuring import build, machine, milliseconds, table
 from torch.utils.flop_counter import FlopCounterMode
 
-from jointtask.assembly import chosen
-from jointtask.cache import cached_arrays
-from jointtask.checkpoint import latest_checkpoint, save_checkpoint
-from jointtask.diagnostics import summarise_estep
-from jointtask.displays import SilentProgress
-from jointtask.distributed import joined
-from jointtask.estep import Sampled
-from jointtask.latent import LatentGrid
-from jointtask.latents import Latents
-from jointtask.mstep import epoch_order
-from jointtask.overlap import overlaps
-from jointtask.randomness import Streams
-from jointtask.state import Checkpoint
-from jointtask.world import World
+from jointtask.api.grid import LatentGrid
+from jointtask.api.randomness import Streams
+from jointtask.em.assembly import chosen
+from jointtask.em.diagnostics import summarise_estep
+from jointtask.em.estep import Sampled
+from jointtask.em.latents import Latents
+from jointtask.em.mstep import epoch_order
+from jointtask.em.processes import World
+from jointtask.em.state import Checkpoint
+from jointtask.running.checkpoint import latest_checkpoint, save_checkpoint
+from jointtask.running.overlap import overlaps
+from jointtask.running.torchrun import joined
+from jointtask.tools.cache import cached_arrays
+from jointtask.tools.progress import SilentProgress
 
 GRID = LatentGrid.product([[-10.0, -5.0, 0.0, 5.0, 10.0]] * 4)
 COLUMNS = ("start upstream", "start downstream", "estimate upstream", "estimate downstream", "visited", "evaluated")

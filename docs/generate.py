@@ -14,10 +14,10 @@ from typing import get_type_hints
 
 import attrs
 
-from jointtask.config import CompareTable, Optimizer, RunFile, SamplerTable, Table, TaskTable
-from jointtask.describe import Setting, settings_of
-from jointtask.files import write_atomic
-from jointtask.registry import Registry, load_registry
+from jointtask.registry.registry import Registry, load_registry
+from jointtask.registry.settings import Setting, settings_of
+from jointtask.runfile.schema import CompareTable, Optimizer, RunFile, SamplerTable, Table, TaskTable
+from jointtask.tools.files import write_atomic
 
 __all__ = ["DISTRIBUTIONS", "commands_page", "run_file_page", "section"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from jointtask.component import Context
-    from jointtask.record import RunRecord
+    from jointtask.api.component import Context
+    from jointtask.api.record import RunRecord
 
 __all__ = ["jointtask_context", "jointtask_run"]
 
@@ -23,8 +23,8 @@ def jointtask_context(tmp_path: Path) -> Context:
     """
     import torch
 
-    from jointtask.component import Context
-    from jointtask.displays import SilentProgress
+    from jointtask.api.component import Context
+    from jointtask.tools.progress import SilentProgress
 
     return Context(device=torch.device("cpu"), workers=1, cache=tmp_path / "cache", progress=SilentProgress())
 
@@ -34,14 +34,14 @@ def jointtask_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     """Run a run file as ``jointtask run`` does, in a folder of its own.
 
     It is called ``jointtask_run(file, *overrides, plugins=())``: `overrides` are what ``--set`` takes, `plugins` what
-    ``--plugin`` takes. It returns the `jointtask.record.RunRecord`.
+    ``--plugin`` takes. It returns the `jointtask.api.record.RunRecord`.
     """
 
     def run(file: str | Path, *overrides: str, plugins: tuple[str, ...] = ()) -> RunRecord:
-        from jointtask.displays import SilentProgress
-        from jointtask.load import load
-        from jointtask.registry import load_registry
-        from jointtask.run import run as run_file
+        from jointtask.registry.registry import load_registry
+        from jointtask.runfile.load import load
+        from jointtask.running.run import run as run_file
+        from jointtask.tools.progress import SilentProgress
 
         monkeypatch.setenv("JOINTTASK_CACHE", str(tmp_path / "cache"))
         registry = load_registry(plugins)

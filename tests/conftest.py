@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from jointtask.registry import Registry, load_registry
+from jointtask.registry.registry import Registry, load_registry
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -21,6 +21,12 @@ from installed import others_installed  # it lies beside this file
 def _one_thread() -> None:
     """Small tensors are faster on one thread, and busy machines stay fair."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _whole_torch() -> None:
+    """Import the parts of torch that load on first use: they load once a process, and pytester forgets them."""
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +90,7 @@ def plugin_file(tmp_path: Path) -> Callable[..., str]:
         path = tmp_path / f"{name}.py"
         path.write_text(
             "from jointtask import hookimpl\n"
-            "from jointtask.component import Command, Component, NoSettings, SamplerComponent\n"
+            "from jointtask.api.component import Command, Component, NoSettings, SamplerComponent\n"
             "import attrs\n" + body
         )
         return str(path)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from attrs import field, frozen, validators
 
 from jointtask import hookimpl
-from jointtask.component import Command, Component, NoSettings
+from jointtask.api import Command, Component, NoSettings
 
 
 @frozen

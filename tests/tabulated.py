@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from jointtask import hookimpl
-from jointtask.component import Component, NoSettings, SamplerComponent
-from jointtask.errors import DataError
-from jointtask.samplers import metropolis_hastings
+from jointtask.api import Component, DataError, NoSettings, SamplerComponent
+from jointtask.em.samplers import metropolis_hastings
 
 DYING = "TOY_DYING"
 SPOILED = "TOY_SPOILED"

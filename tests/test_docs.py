@@ -21,13 +21,13 @@ import pytest
 import torch
 from toy import run_file
 
-from jointtask.displays import SilentProgress
-from jointtask.kinds import KINDS
-from jointtask.load import load
-from jointtask.plugins import GROUP, HOOKS
-from jointtask.registry import load_registry
-from jointtask.run import run
+from jointtask.registry.discover import GROUP, HOOKS
+from jointtask.registry.kinds import KINDS
+from jointtask.registry.registry import load_registry
+from jointtask.runfile.load import load
+from jointtask.running.run import run
 from jointtask.testing import check_sampler, check_task
+from jointtask.tools.progress import SilentProgress
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -217,7 +217,7 @@ def test_what_the_plugin_guide_calls_public_is_there() -> None:
         for item in module.__all__:
             assert hasattr(module, item), f"{name} has no {item}"
     # What strangers are shown imports nothing else of the core.
-    for file in [*(ROOT / "examples").rglob("*.py"), *(ROOT / "jointtask" / "scaffold").rglob("*.jinja")]:
+    for file in [*(ROOT / "examples").rglob("*.py"), *(ROOT / "jointtask" / "cli" / "scaffold").rglob("*.jinja")]:
         for module_name in re.findall(r"^from (jointtask[\w.]*) import", file.read_text(), re.MULTILINE):
             assert module_name in public or module_name.startswith("jointtask_"), f"{file}: {module_name}"
 

@@ -14,13 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from attrs import evolve
 from torch.distributed.distributed_c10d import PrefixStore
 
-from jointtask.displays import SilentProgress
-from jointtask.distributed import joined
-from jointtask.keeper import Autosave, StoppedError
-from jointtask.load import load
-from jointtask.registry import load_registry
-from jointtask.run import run
-from jointtask.world import World
+from jointtask.em.processes import World
+from jointtask.registry.registry import load_registry
+from jointtask.runfile.load import load
+from jointtask.running.autosave import Autosave, StoppedError
+from jointtask.running.run import run
+from jointtask.running.torchrun import joined
+from jointtask.tools.progress import SilentProgress
 
 
 def stop_at(ticks: int, rank: int) -> Any:

@@ -13,11 +13,18 @@ from attrs import field, frozen
 from torch import Tensor, nn
 
 from jointtask import hookimpl
-from jointtask.bridge import Augmented, Condition
-from jointtask.component import Component, Context, NoSettings, PanelComponent
-from jointtask.latent import LatentGrid
-from jointtask.metric import Metric, Summary
-from jointtask.randomness import derive
+from jointtask.api import (
+    Augmented,
+    Component,
+    Condition,
+    Context,
+    LatentGrid,
+    Metric,
+    NoSettings,
+    PanelComponent,
+    Summary,
+    derive,
+)
 
 LENGTH = 64
 POINTS = 16

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import tomli_w
 import torch
-from jointtask_object_extraction.running import SHIPPED
+from jointtask_object_extraction.extract.model import SHIPPED
 from safetensors.torch import load_file, save
 
-from jointtask.files import write_atomic
+from jointtask.tools import write_atomic
 
 LARGEST = 15_000_000
 

@@ -9,9 +9,7 @@ import torch
 from attrs import field, frozen, validators
 
 from jointtask import hookimpl
-from jointtask.component import Context, SamplerComponent
-from jointtask.draws import Draws, Sampler, Target
-from jointtask.randomness import Streams, invert
+from jointtask.api import Context, Draws, Sampler, SamplerComponent, Streams, Target, invert
 
 __all__ = ["MultipleTry", "sample"]
 

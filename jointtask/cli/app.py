@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from jointtask.api.errors import ConfigError, PluginError
 from jointtask.cli import compare, data, evaluate, new, plugins, run
 from jointtask.cli.options import open_registry
-from jointtask.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
-    from jointtask.component import Command
-    from jointtask.registry import Entry, Registry
+    from jointtask.api.component import Command
+    from jointtask.registry.registry import Entry, Registry
 
 __all__ = ["app"]
 
@@ -65,7 +65,7 @@ class _PluginCommand(TyperCommand):
     def _load(self) -> Any:
         from importlib import import_module
 
-        from jointtask.plugins import reason
+        from jointtask.registry.discover import reason
 
         command: Command = self._entry.item
         module, _, name = command.target.partition(":")
@@ -93,7 +93,7 @@ app = _typer(cls=_Commands, **_GROUP)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from jointtask import __version__
+        from jointtask.api import __version__
 
         typer.echo(f"jointtask {__version__}")
         raise typer.Exit

@@ -42,7 +42,7 @@ def compare(
     same command again continues a comparison that was interrupted; runs that are finished are not run again.
     """
     from jointtask.compare.arms import plan
-    from jointtask.displays import open_progress
+    from jointtask.tools.progress import open_progress
 
     registry = open_registry(plugin, warn=True)
     progress = open_progress()

@@ -17,13 +17,13 @@ def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = 
     """
     from attrs import asdict
 
-    from jointtask.displays import open_progress
-    from jointtask.load import load_data
+    from jointtask.runfile.load import load_data
+    from jointtask.tools.progress import open_progress
 
     registry = open_registry(plugin, warn=True)
     progress = open_progress()
     tables = load_data(file, set_ or (), registry, progress.say)
-    from jointtask.data_check import check_data, lines
+    from jointtask.running.check_data import check_data, lines
 
     report = check_data(tables, registry, progress)
     if json:

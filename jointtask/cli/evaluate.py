@@ -23,10 +23,10 @@ def evaluate(
     """
     from attrs import asdict
 
-    from jointtask.displays import open_progress
-    from jointtask.evaluate import evaluate_run
-    from jointtask.metric import definitions
-    from jointtask.summary import score_lines
+    from jointtask.api.metric import definitions
+    from jointtask.cli.tables import score_lines
+    from jointtask.running.evaluate import evaluate_run
+    from jointtask.tools.progress import open_progress
 
     registry = open_registry(plugin, warn=True)
     record, metrics = evaluate_run(run, registry, overrides=set_ or (), progress=open_progress())

@@ -11,9 +11,9 @@ from typing import NoReturn
 
 import typer
 
+from jointtask.api.errors import UserError
 from jointtask.cli.app import app
-from jointtask.errors import UserError
-from jointtask.memory import keep_freed_memory
+from jointtask.cli.memory import keep_freed_memory
 
 __all__ = ["main"]
 

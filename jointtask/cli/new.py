@@ -27,7 +27,7 @@ def new(
     """
     from pathlib import Path
 
-    from jointtask.scaffold import scaffold
+    from jointtask.cli.scaffold import scaffold
 
     written = scaffold(kind, name, Path(), open_registry(()))
     for path in written.files:

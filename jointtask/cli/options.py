@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jointtask.errors import PluginError
+from jointtask.api.errors import PluginError
 
 if TYPE_CHECKING:
-    from jointtask.registry import Registry
+    from jointtask.registry.registry import Registry
 
 __all__ = ["JsonOption", "PluginOption", "RunFileArgument", "SetOption", "open_registry", "print_json"]
 
@@ -41,7 +41,7 @@ def open_registry(files: Sequence[str] | None, *, warn: bool = False, say: bool 
     say : bool
         Whether the warnings are printed.
     """
-    from jointtask.registry import load_registry
+    from jointtask.registry.registry import load_registry
 
     registry = load_registry(files or ())
     if not warn:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.cli.options import JsonOption, PluginOption, open_registry, print_json
-from jointtask.errors import ConfigError, did_you_mean
 
 __all__ = ["components", "plugins"]
 
@@ -17,7 +17,7 @@ def plugins(plugin: PluginOption = None, json: JsonOption = False) -> None:
 
     For each plugin: where it comes from, what it provides, and why it, or something of it, is not used.
     """
-    from jointtask.summary import plugin_lines, plugin_list
+    from jointtask.cli.tables import plugin_lines, plugin_list
 
     registry = open_registry(plugin)
     if json:
@@ -36,8 +36,8 @@ def components(
 
     For each component: where it comes from, and its settings with their types, bounds and defaults.
     """
-    from jointtask.kinds import KINDS
-    from jointtask.summary import component_lines, component_list
+    from jointtask.cli.tables import component_lines, component_list
+    from jointtask.registry.kinds import KINDS
 
     if kind is not None and kind not in KINDS:
         raise ConfigError(

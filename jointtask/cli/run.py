@@ -27,10 +27,10 @@ def run(
     """
     from attrs import evolve
 
-    from jointtask.displays import SilentProgress, open_progress
-    from jointtask.distributed import joined
-    from jointtask.load import load
-    from jointtask.structure import absolute
+    from jointtask.runfile.load import load
+    from jointtask.runfile.read import absolute
+    from jointtask.running.torchrun import joined
+    from jointtask.tools.progress import SilentProgress, open_progress
 
     with joined() as world:
         registry = open_registry(plugin, warn=True, say=world.leader)
@@ -39,13 +39,13 @@ def run(
         if output is not None:
             runfile = evolve(runfile, run=evolve(runfile.run, output=absolute(output)))
         # A run file with a fault should not have to wait for torch.
-        from jointtask.run import run as run_file
+        from jointtask.running.run import run as run_file
 
         record = run_file(runfile, registry, fresh=fresh, progress=progress, world=world)
     if not world.leader:
         return
+    from jointtask.cli.tables import score_lines
     from jointtask.report import warnings
-    from jointtask.summary import score_lines
 
     for line in score_lines(record.scores, record.definitions):
         typer.echo(line)
@@ -61,13 +61,13 @@ def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = 
 
     Builds everything that it names and says which time and memory to expect, and which settings nothing reads.
     """
-    from jointtask.displays import open_progress
-    from jointtask.load import load
+    from jointtask.runfile.load import load
+    from jointtask.tools.progress import open_progress
 
     registry = open_registry(plugin, warn=True)
     progress = open_progress()
     runfile = load(file, set_ or (), registry, progress.say)
-    from jointtask.check import check as check_file
+    from jointtask.running.check import check as check_file
 
     for line in check_file(runfile, registry, progress):
         typer.echo(line)

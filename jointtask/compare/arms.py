@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from jointtask.config import CompareFile, CompareTable, RunFile
-from jointtask.describe import show
-from jointtask.errors import ConfigError, did_you_mean
-from jointtask.load import parse
-from jointtask.override import Setting, apply, flatten, names_component, override, split
-from jointtask.structure import Fault, FaultyFileError, absolute, structure
+from jointtask.api.errors import ConfigError, did_you_mean
+from jointtask.registry.settings import show
+from jointtask.runfile.load import parse
+from jointtask.runfile.override import Setting, apply, flatten, names_component, override, split
+from jointtask.runfile.read import Fault, FaultyFileError, absolute, structure
+from jointtask.runfile.schema import CompareFile, CompareTable, RunFile
 
 if TYPE_CHECKING:
-    from jointtask.registry import Registry
+    from jointtask.registry.registry import Registry
 
 __all__ = ["Arm", "Plan", "plan"]
 

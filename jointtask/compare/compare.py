@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 import attrs
 import torch
 
-from jointtask.assemble import assemble
-from jointtask.check import unread_settings
+from jointtask.api.errors import ConfigError, UserError
+from jointtask.api.progress import Progress
 from jointtask.compare.arms import Plan
 from jointtask.compare.outcome import Outcome, summarise
 from jointtask.compare.page import render
 from jointtask.compare.record import Comparison
 from jointtask.compare.tables import latex, markdown
-from jointtask.errors import ConfigError, UserError
-from jointtask.files import write_atomic
-from jointtask.identity import require_same_run
-from jointtask.keeper import StoppedError
-from jointtask.progress import Progress
-from jointtask.report.plain import plain
-from jointtask.run import run
-from jointtask.rundir import RunDirectory
+from jointtask.running.assemble import assemble
+from jointtask.running.autosave import StoppedError
+from jointtask.running.check import unread_settings
+from jointtask.running.directory import RunDirectory
+from jointtask.running.run import run
+from jointtask.running.same_run import require_same_run
+from jointtask.tools.files import write_atomic
+from jointtask.tools.plain import to_plain
 
 if TYPE_CHECKING:
-    from jointtask.registry import Registry
+    from jointtask.registry.registry import Registry
 
 __all__ = ["compare"]
 
@@ -146,4 +146,4 @@ def _write(comparison: Comparison, folder: Path) -> None:
     write_atomic(folder / "comparison.md", markdown(comparison))
     write_atomic(folder / "comparison.tex", latex(comparison))
     write_atomic(folder / "comparison.html", render(comparison))
-    write_atomic(folder / "comparison.json", json.dumps(plain(comparison), indent=1, allow_nan=False) + "\n")
+    write_atomic(folder / "comparison.json", json.dumps(to_plain(comparison), indent=1, allow_nan=False) + "\n")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from jointtask.compare.record import Comparison, Cost, SeedRecord
-from jointtask.plot import COLOURS, SIZE, inside, look, svg
 from jointtask.report.figures import Line, chart
+from jointtask.tools.plot import COLOURS, SIZE, inside, look, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from jointtask.api.errors import UserError
+from jointtask.api.record import OWN, RunRecord, ScoreRecord
 from jointtask.compare.arms import Arm, Plan
 from jointtask.compare.record import ArmRecord, Comparison, Cost, Identical, SeedRecord, Statistic
-from jointtask.errors import UserError
-from jointtask.record import OWN, RunRecord, ScoreRecord
 from jointtask.report.scores import columns, metric_of
-from jointtask.report.text import finite
-from jointtask.statistics import RESAMPLES, bootstrap_interval, mean_interval
+from jointtask.tools.statistics import RESAMPLES, bootstrap_interval, mean_interval
+from jointtask.tools.text import finite
 
 __all__ = ["Outcome", "summarise"]
 

@@ -10,12 +10,12 @@ from attrs import frozen
 from jointtask.compare.figures import against_cost, over_rounds
 from jointtask.compare.record import ArmRecord, Comparison
 from jointtask.compare.tables import cost_rows, method, remarks, title, verdict
-from jointtask.plot import look
-from jointtask.report import text
 from jointtask.report.build import template
 from jointtask.report.scores import Column, column
-from jointtask.report.text import bounds, signed
 from jointtask.report.view import Card, Grid
+from jointtask.tools import text
+from jointtask.tools.plot import look
+from jointtask.tools.text import bounds, signed
 
 __all__ = ["render"]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textwrap import shorten, wrap
 
 from jointtask.compare.record import ArmRecord, Comparison
-from jointtask.report import text
-from jointtask.report.text import align, bounds, label, signed
+from jointtask.tools import text
+from jointtask.tools.text import align, bounds, label, signed
 
 __all__ = [
     "cost_rows",

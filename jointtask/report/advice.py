@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from jointtask.describe import either
-from jointtask.record import OWN, RoundRecord, RunRecord, SamplerRecord
-from jointtask.report import text
+from jointtask.api.record import OWN, RoundRecord, RunRecord, SamplerRecord
+from jointtask.registry.settings import either
 from jointtask.report.scores import ScoreTable, score_tables
+from jointtask.tools import text
 
 __all__ = ["edge_share", "goes_round", "setting", "warnings"]
 

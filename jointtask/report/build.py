@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from jointtask.files import write_atomic
-from jointtask.record import OWN, RunRecord
-from jointtask.report import text, view
+from jointtask.api.record import OWN, RunRecord
+from jointtask.report import view
 from jointtask.report.advice import warnings
 from jointtask.report.headline import headline
-from jointtask.report.plain import from_plain, plain
 from jointtask.report.readings import sampler
 from jointtask.report.scores import columns, score_tables
-from jointtask.statistics import RESAMPLES
+from jointtask.tools import text
+from jointtask.tools.files import write_atomic
+from jointtask.tools.plain import from_plain, to_plain
+from jointtask.tools.statistics import RESAMPLES
 
 if TYPE_CHECKING:
-    from jointtask.panel import Panel
+    from jointtask.api.panel import Panel
 
 __all__ = ["read_report", "render", "template", "write_report"]
 
@@ -57,7 +58,7 @@ def write_report(
     """
     page = directory / "report.html"
     html = render(record, panels, coordinates=coordinates, units=units)
-    write_atomic(directory / "report.json", json.dumps(plain(record), indent=1, allow_nan=False) + "\n")
+    write_atomic(directory / "report.json", json.dumps(to_plain(record), indent=1, allow_nan=False) + "\n")
     write_atomic(page, html.encode(errors="replace"))  # file names that are no text hold lone surrogates
     return page
 

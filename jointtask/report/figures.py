@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 from markupsafe import Markup
 
-from jointtask.plot import COLOURS, SIZE, inside, svg
+from jointtask.tools.plot import COLOURS, SIZE, inside, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

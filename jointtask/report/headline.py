@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from jointtask.record import RunRecord
-from jointtask.report import text
+from jointtask.api.record import RunRecord
 from jointtask.report.advice import setting
 from jointtask.report.scores import Column, ScoreTable, columns
+from jointtask.tools import text
 
 __all__ = ["Bar", "Headline", "headline"]
 

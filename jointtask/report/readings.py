@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from jointtask.record import RunRecord, SamplerRecord
-from jointtask.report import figures, text
+from jointtask.api.record import RunRecord, SamplerRecord
+from jointtask.report import figures
 from jointtask.report.view import Card, Grid
+from jointtask.tools import text
 
 __all__ = ["sampler"]
 

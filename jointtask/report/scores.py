@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from attrs import frozen
 
-from jointtask.record import OWN, RunRecord, ScoreRecord
-from jointtask.report import text
-from jointtask.statistics import bootstrap_interval
+from jointtask.api.record import OWN, RunRecord, ScoreRecord
+from jointtask.tools import text
+from jointtask.tools.statistics import bootstrap_interval
 
 __all__ = [
     "Cell",

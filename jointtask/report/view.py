@@ -10,10 +10,11 @@ import tomli_w
 from attrs import frozen
 from markupsafe import Markup
 
-from jointtask.record import Energy, RunRecord
-from jointtask.report import figures, text
-from jointtask.report.plain import plain
+from jointtask.api.record import Energy, RunRecord
+from jointtask.report import figures
 from jointtask.report.scores import columns
+from jointtask.tools import text
+from jointtask.tools.plain import to_plain
 
 __all__ = ["Card", "Grid", "Phase", "adjustments", "objective", "phases", "settings", "validation"]
 
@@ -144,7 +145,7 @@ def phases(record: RunRecord) -> list[Phase]:
 
 def settings(record: RunRecord) -> str:
     """Return the resolved run file as TOML; keys without a value are left out, as TOML has none for them."""
-    return tomli_w.dumps(_without_none(plain(record.config)))
+    return tomli_w.dumps(_without_none(to_plain(record.config)))
 
 
 def _without_none(value: Any) -> Any:

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointtask.bridge import Bridge, CentredBridge, RelocatingBridge
-from jointtask.latent import LatentGrid
-from jointtask.randomness import Streams
-from jointtask.task import Batch
+from jointtask.api.bridge import Bridge, CentredBridge, RelocatingBridge
+from jointtask.api.grid import LatentGrid
+from jointtask.api.randomness import Streams
+from jointtask.api.task import Batch
+from jointtask.api.tree import leaves, select_rows
 from jointtask.testing.devices import check_device
 from jointtask.testing.expect import attributes, same_rows, unchanged
-from jointtask.tree import leaves, select_rows
 
 __all__ = ["check_bridge"]
 
@@ -45,7 +45,7 @@ def check_bridge(
     truth: str = "",
     tolerance: float = 0.1,
 ) -> None:
-    """Hold a bridge to `jointtask.bridge.Bridge`, and to the optional parts that it has.
+    """Hold a bridge to `jointtask.api.bridge.Bridge`, and to the optional parts that it has.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from jointtask.bridge import Bridge
-from jointtask.data import Dataset
+from jointtask.api.bridge import Bridge
+from jointtask.api.dataset import Dataset
 from jointtask.testing.expect import attributes, equal, same_rows
 
 __all__ = ["check_dataset"]
@@ -28,7 +28,7 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]{8,}")
 
 
 def check_dataset(dataset: Dataset, bridge: Bridge | None = None, *, again: Dataset | None = None) -> None:
-    """Hold a data set to `jointtask.data.Dataset`.
+    """Hold a data set to `jointtask.api.dataset.Dataset`.
 
     Parameters
     ----------

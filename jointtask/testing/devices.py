@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from jointtask.bridge import Bridge
-from jointtask.task import Batch
-from jointtask.tree import leaves, map_tensors
+from jointtask.api.bridge import Bridge
+from jointtask.api.task import Batch
+from jointtask.api.tree import leaves, map_tensors
 
 __all__ = ["check_device"]
 

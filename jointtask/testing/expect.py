@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointtask.tree import leaves, map_tensors, select_rows
+from jointtask.api.tree import leaves, map_tensors, select_rows
 
 __all__ = ["attributes", "equal", "same_rows", "unchanged"]
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from jointtask.metric import Metric, Summary
+from jointtask.api.metric import Metric, Summary
 
 __all__ = ["check_metric"]
 
 
 def check_metric(metric: Metric, prediction: Any, example: Any, *, score: float | None = None) -> dict[str, float]:
-    """Hold a metric to `jointtask.metric.Metric`.
+    """Hold a metric to `jointtask.api.metric.Metric`.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def check_metric(metric: Metric, prediction: Any, example: Any, *, score: float 
         If it is no Metric, the score is not a number or an array of numbers, is not the same the second time or not the
         one expected, the prediction or the example is changed, or a summary has no definition or gives no number.
     """
-    assert isinstance(metric, Metric), f"expected a jointtask.metric.Metric, got {type(metric).__name__}"
+    assert isinstance(metric, Metric), f"expected a jointtask.api.metric.Metric, got {type(metric).__name__}"
     assert metric.summaries, "the metric has no summaries; expected one at least, or it reports nothing"
     value = _numbers(metric.score(prediction, example))
     again = _numbers(metric.score(prediction, example))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from jointtask.describe import settings_of
-from jointtask.errors import ConfigError
-from jointtask.kinds import KINDS
-from jointtask.registry import Registry, load_registry
+from jointtask.api.errors import ConfigError
+from jointtask.registry.kinds import KINDS
+from jointtask.registry.registry import Registry, load_registry
+from jointtask.registry.settings import settings_of
 
 __all__ = ["check_plugin"]
 

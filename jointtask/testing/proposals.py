@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jointtask.bridge import Bridge
-from jointtask.proposal import History, ProposalTerm
-from jointtask.proposal_table import log_proposal
-from jointtask.task import Batch
+from jointtask.api.bridge import Bridge
+from jointtask.api.proposal import History, ProposalTerm
+from jointtask.api.task import Batch
+from jointtask.api.tree import select_rows
+from jointtask.em.proposal_table import log_proposal
 from jointtask.testing.expect import attributes, equal, unchanged
-from jointtask.tree import select_rows
 
 __all__ = ["check_proposal_term"]
 
@@ -26,7 +26,7 @@ _PARTS = {
 
 
 def check_proposal_term(term: ProposalTerm, batch: Batch, bridge: Bridge, *, name: str) -> None:
-    """Hold a proposal term to `jointtask.proposal.ProposalTerm`.
+    """Hold a proposal term to `jointtask.api.proposal.ProposalTerm`.
 
     Parameters
     ----------

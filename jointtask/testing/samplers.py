@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jointtask.contracts import check_draws
-from jointtask.draws import Draws, Sampler
-from jointtask.errors import PluginError
-from jointtask.latent import LatentGrid
-from jointtask.randomness import Streams
+from jointtask.api.errors import PluginError
+from jointtask.api.grid import LatentGrid
+from jointtask.api.randomness import Streams
+from jointtask.api.sampler import Draws, Sampler
+from jointtask.registry.contracts import check_draws
 from jointtask.testing.tables import TabulatedTarget, frequencies, posterior, total_variation
 
 __all__ = ["check_sampler", "targets"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jointtask.draws import Draws
-from jointtask.failure import mark
-from jointtask.latent import LatentGrid
+from jointtask.api.grid import LatentGrid
+from jointtask.api.sampler import Draws
+from jointtask.em.finite import mark
 
 __all__ = ["TabulatedTarget", "frequencies", "posterior", "total_variation"]
 
 
 class TabulatedTarget:
-    """A `jointtask.target.Target` whose energies are known.
+    """A `jointtask.em.target.Target` whose energies are known.
 
     Parameters
     ----------

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jointtask.task import SurrogateTask
+from jointtask.api.task import SurrogateTask
+from jointtask.api.tree import leaves, select_rows
 from jointtask.testing.expect import attributes, same_rows, unchanged
-from jointtask.tree import leaves, select_rows
 
 __all__ = ["check_task"]
 
 
 def check_task(task: Any, inputs: Any, target: Any) -> None:
-    """Hold a task network to `jointtask.task.Task`.
+    """Hold a task network to `jointtask.api.task.Task`.
 
-    If it has `reference`, also to `jointtask.task.UpstreamTask`; if `training_loss`, to `jointtask.task.SurrogateTask`.
+    If it has `reference`, also to `UpstreamTask` there; if it has `training_loss`, to `SurrogateTask`.
 
     Parameters
     ----------

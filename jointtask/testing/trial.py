@@ -17,13 +17,20 @@ import torch.nn.functional as F
 from attrs import field, frozen, validators
 from torch import Tensor, nn
 
-from jointtask import hookimpl
-from jointtask.bridge import Augmented, Condition
-from jointtask.component import Component, Context, NoSettings
-from jointtask.latent import LatentGrid
-from jointtask.metric import Metric, Summary
-from jointtask.randomness import Streams, derive
-from jointtask.task import Batch
+from jointtask.api import (
+    Augmented,
+    Batch,
+    Component,
+    Condition,
+    Context,
+    LatentGrid,
+    Metric,
+    NoSettings,
+    Streams,
+    Summary,
+    derive,
+    hookimpl,
+)
 
 __all__ = ["Find", "Interval", "IntervalSettings", "Mark", "Sequences", "SequencesSettings", "accuracy"]
 

@@ -10,8 +10,7 @@ import pytest
 import torch
 from jointtask_multiple_try import sample
 
-from jointtask.latent import LatentGrid
-from jointtask.randomness import Streams
+from jointtask.api import LatentGrid, Streams
 from jointtask.testing import TabulatedTarget, check_plugin, check_sampler
 
 FILE = Path(__file__).parents[1] / "jointtask_multiple_try.py"

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from jointtask.component import Context
-from jointtask.randomness import derive
+from jointtask.api import Context, derive
 from jointtask_digit_reading.angle import wrap
 from jointtask_digit_reading.scene import CROP, FRAME, Scene, place
 from jointtask_digit_reading.settings import RotatedDigits
@@ -31,7 +30,7 @@ _SIZES = (10.0, 20.0)
 
 
 class RotatedDigitsDataset:
-    """Scenes of the UCI digits that scikit-learn carries, in memory; a `jointtask.data.Dataset`.
+    """Scenes of the UCI digits that scikit-learn carries, in memory; a `jointtask.api.dataset.Dataset`.
 
     E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998: 8 x 8
     values of 43 people's handwriting, of which scikit-learn carries the part of 13. A scene depends on (settings, seed,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from jointtask.component import Context, NoSettings
-from jointtask.metric import Metric, Summary
+from jointtask.api import Context, Metric, NoSettings, Summary
 from jointtask_digit_reading.angle import CIRCLE
 from jointtask_digit_reading.reading import Reading
 from jointtask_digit_reading.scene import Scene

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jointtask.component import Context
-from jointtask.task import Batch
+from jointtask.api import Batch, Context
 from jointtask_digit_reading.angle import CIRCLE, direction, von_mises_energy
 from jointtask_digit_reading.scene import CROP, polar
 from jointtask_digit_reading.settings import Orientation, Reader

@@ -11,8 +11,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from jointtask.component import Context, NoSettings
-from jointtask.panel import Draw, Panel, PanelData, PanelExample
+from jointtask.api import Context, Draw, NoSettings, Panel, PanelData, PanelExample
 from jointtask_digit_reading.reading import Reading
 from jointtask_digit_reading.scene import CROP, FRAME, Scene, crop
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jointtask import hookimpl
-from jointtask.component import Component, NoSettings, PanelComponent, late
+from jointtask.api import Component, NoSettings, PanelComponent, deferred
 from jointtask_digit_reading.settings import AngleAdjustment, Orientation, Reader, RotatedDigits
 
 
@@ -16,13 +16,13 @@ def jointtask_tasks() -> Sequence[Component]:
         Component(
             "digit-orientation",
             Orientation,
-            late("jointtask_digit_reading.networks:digit_orientation"),
+            deferred("jointtask_digit_reading.networks:digit_orientation"),
             "by how much the digit in the middle is rotated, with a von Mises energy",
         ),
         Component(
             "digit-reader",
             Reader,
-            late("jointtask_digit_reading.networks:digit_reader"),
+            deferred("jointtask_digit_reading.networks:digit_reader"),
             "which digit it is, once it is turned upright",
         ),
     ]
@@ -35,7 +35,7 @@ def jointtask_bridges() -> Sequence[Component]:
         Component(
             "angle-adjustment",
             AngleAdjustment,
-            late("jointtask_digit_reading.rotation:angle_adjustment"),
+            deferred("jointtask_digit_reading.rotation:angle_adjustment"),
             "the angle of a rotation, displaced on its ring",
         )
     ]
@@ -48,7 +48,7 @@ def jointtask_datasets() -> Sequence[Component]:
         Component(
             "rotated-digits",
             RotatedDigits,
-            late("jointtask_digit_reading.dataset:rotated_digits"),
+            deferred("jointtask_digit_reading.dataset:rotated_digits"),
             "handwritten digits, rotated and set among clutter; needs no download",
         )
     ]
@@ -59,12 +59,15 @@ def jointtask_metrics() -> Sequence[Component]:
     """Give the metrics."""
     return [
         Component(
-            "digit-accuracy", NoSettings, late("jointtask_digit_reading.metrics:accuracy"), "share of digits read right"
+            "digit-accuracy",
+            NoSettings,
+            deferred("jointtask_digit_reading.metrics:accuracy"),
+            "share of digits read right",
         ),
         Component(
             "angle-error",
             NoSettings,
-            late("jointtask_digit_reading.metrics:angle_error"),
+            deferred("jointtask_digit_reading.metrics:angle_error"),
             "how far the predicted angle is off",
         ),
     ]
@@ -77,7 +80,7 @@ def jointtask_predictors() -> Sequence[Component]:
         Component(
             "mean-digits",
             NoSettings,
-            late("jointtask_digit_reading.predictors:mean_digits"),
+            deferred("jointtask_digit_reading.predictors:mean_digits"),
             "the mean training digit and the angle that correlate best",
         )
     ]
@@ -90,7 +93,7 @@ def jointtask_panels() -> Sequence[PanelComponent]:
         PanelComponent(
             "digit-reading",
             NoSettings,
-            late("jointtask_digit_reading.panels:panels"),
+            deferred("jointtask_digit_reading.panels:panels"),
             "digits with their angles, as found and turned upright",
             bridge="angle-adjustment",
         )

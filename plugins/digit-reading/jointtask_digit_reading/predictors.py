@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from jointtask.component import Context, NoSettings
-from jointtask.errors import ConfigError
+from jointtask.api import ConfigError, Context, NoSettings
 from jointtask_digit_reading.reading import Reading
 from jointtask_digit_reading.scene import Scene, crop
 

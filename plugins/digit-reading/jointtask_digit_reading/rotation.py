@@ -6,11 +6,7 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from jointtask.bridge import Augmented, Condition
-from jointtask.component import Context
-from jointtask.latent import LatentGrid
-from jointtask.randomness import Streams
-from jointtask.task import Batch
+from jointtask.api import Augmented, Batch, Condition, Context, LatentGrid, Streams
 from jointtask_digit_reading.angle import CIRCLE, wrap
 from jointtask_digit_reading.reading import Reading
 from jointtask_digit_reading.scene import Scene, crop

@@ -11,13 +11,11 @@ from jointtask_digit_reading.networks import DigitOrientation, DigitReader
 from jointtask_digit_reading.rotation import AngleBridge, angle_adjustment
 from jointtask_digit_reading.settings import AngleAdjustment, RotatedDigits
 
-from jointtask.component import Context
-from jointtask.displays import SilentProgress
-from jointtask.errors import ConfigError
-from jointtask.pair import Pair
-from jointtask.predict import Predictor
-from jointtask.randomness import Streams
+from jointtask.api import ConfigError, Context, Streams
+from jointtask.em.pair import Pair
+from jointtask.em.predict import Predictor
 from jointtask.testing import check_bridge, check_task
+from jointtask.tools import SilentProgress
 
 DATA = RotatedDigitsDataset(RotatedDigits(split="train", examples=12))
 

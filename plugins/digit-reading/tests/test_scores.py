@@ -19,10 +19,8 @@ from jointtask_digit_reading.scene import Scene
 from jointtask_digit_reading.settings import RotatedDigits
 from PIL import Image
 
-from jointtask.component import Context, NoSettings
-from jointtask.displays import SilentProgress
-from jointtask.errors import ConfigError
-from jointtask.panel import PanelData, PanelExample
+from jointtask.api import ConfigError, Context, NoSettings, PanelData, PanelExample
+from jointtask.tools import SilentProgress
 
 NOTHING: Any = None
 

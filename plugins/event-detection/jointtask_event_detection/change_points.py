@@ -10,9 +10,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jointtask.component import Context
-from jointtask.proposal import History
-from jointtask.task import Batch
+from jointtask.api import Batch, Context, History
 from jointtask_event_detection.settings import ChangePoints
 
 __all__ = ["NAME", "ChangePointTerm", "change_points", "find_change_points"]

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jointtask.component import Context
-from jointtask.randomness import derive
+from jointtask.api import Context, derive
 from jointtask_event_detection.recording import RATE, Recording, make_recording
 from jointtask_event_detection.settings import Heartbeats
 
@@ -18,7 +17,7 @@ __all__ = ["HeartbeatDataset", "heartbeats"]
 
 
 class HeartbeatDataset:
-    """Generated recordings, in memory; a `jointtask.data.Dataset`.
+    """Generated recordings, in memory; a `jointtask.api.dataset.Dataset`.
 
     A recording depends on (settings, seed, split, position) alone, not on how many there are.
 

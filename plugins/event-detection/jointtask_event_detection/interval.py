@@ -9,11 +9,7 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from jointtask.bridge import Augmented, Condition
-from jointtask.component import Context
-from jointtask.latent import LatentGrid
-from jointtask.randomness import Streams
-from jointtask.task import Batch
+from jointtask.api import Augmented, Batch, Condition, Context, LatentGrid, Streams
 from jointtask_event_detection.detection import Detection
 from jointtask_event_detection.likelihood import LabelTarget
 from jointtask_event_detection.recording import LENGTH, Recording

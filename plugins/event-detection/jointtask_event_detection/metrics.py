@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jointtask.component import Context, NoSettings
-from jointtask.metric import Metric, Summary
+from jointtask.api import Context, Metric, NoSettings, Summary
 from jointtask_event_detection.detection import Detection
 from jointtask_event_detection.recording import Recording
 

@@ -7,8 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from jointtask.component import Context
-from jointtask.task import Batch
+from jointtask.api import Batch, Context
 from jointtask_event_detection.likelihood import IntervalPrediction, LabelTarget, interval_energy, label_energy
 from jointtask_event_detection.recording import LENGTH
 from jointtask_event_detection.settings import Labelling, Localization

@@ -10,8 +10,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from jointtask.component import Context, NoSettings
-from jointtask.panel import Draw, Panel, PanelData, PanelExample
+from jointtask.api import Context, Draw, NoSettings, Panel, PanelData, PanelExample
 from jointtask_event_detection.change_points import NAME
 from jointtask_event_detection.recording import LENGTH, RATE
 

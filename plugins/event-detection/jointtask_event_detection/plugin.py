@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jointtask import hookimpl
-from jointtask.component import Component, NoSettings, PanelComponent, late
+from jointtask.api import Component, NoSettings, PanelComponent, deferred
 from jointtask_event_detection.settings import ChangePoints, Heartbeats, IntervalAdjustment, Labelling, Localization
 
 
@@ -16,13 +16,13 @@ def jointtask_tasks() -> Sequence[Component]:
         Component(
             "event-localization",
             Localization,
-            late("jointtask_event_detection.networks:event_localization"),
+            deferred("jointtask_event_detection.networks:event_localization"),
             "from when to when the event lasts, a Gaussian for each end",
         ),
         Component(
             "event-labelling",
             Labelling,
-            late("jointtask_event_detection.networks:event_labelling"),
+            deferred("jointtask_event_detection.networks:event_labelling"),
             "which samples inside the reference belong to the event",
         ),
     ]
@@ -35,7 +35,7 @@ def jointtask_bridges() -> Sequence[Component]:
         Component(
             "interval-adjustment",
             IntervalAdjustment,
-            late("jointtask_event_detection.interval:interval_adjustment"),
+            deferred("jointtask_event_detection.interval:interval_adjustment"),
             "both ends of an interval, displaced",
         )
     ]
@@ -48,7 +48,7 @@ def jointtask_proposal_terms() -> Sequence[Component]:
         Component(
             "change-points",
             ChangePoints,
-            late("jointtask_event_detection.change_points:change_points"),
+            deferred("jointtask_event_detection.change_points:change_points"),
             "intervals whose ends lie where the recording changes",
         )
     ]
@@ -61,7 +61,7 @@ def jointtask_datasets() -> Sequence[Component]:
         Component(
             "heartbeats",
             Heartbeats,
-            late("jointtask_event_detection.dataset:heartbeats"),
+            deferred("jointtask_event_detection.dataset:heartbeats"),
             "generated recordings with a run of abnormal beats; needs no download",
         )
     ]
@@ -74,13 +74,13 @@ def jointtask_metrics() -> Sequence[Component]:
         Component(
             "sample-f1",
             NoSettings,
-            late("jointtask_event_detection.metrics:sample_f1"),
+            deferred("jointtask_event_detection.metrics:sample_f1"),
             "F1 over the samples of a recording",
         ),
         Component(
             "interval-iou",
             NoSettings,
-            late("jointtask_event_detection.metrics:interval_iou"),
+            deferred("jointtask_event_detection.metrics:interval_iou"),
             "intersection over union of the intervals",
         ),
     ]
@@ -93,7 +93,7 @@ def jointtask_predictors() -> Sequence[Component]:
         Component(
             "movement",
             NoSettings,
-            late("jointtask_event_detection.predictors:movement"),
+            deferred("jointtask_event_detection.predictors:movement"),
             "the longest stretch with a steep smoothed slope",
         )
     ]
@@ -106,7 +106,7 @@ def jointtask_panels() -> Sequence[PanelComponent]:
         PanelComponent(
             "event-detection",
             NoSettings,
-            late("jointtask_event_detection.panels:panels"),
+            deferred("jointtask_event_detection.panels:panels"),
             "recordings with their intervals and labels",
             bridge="interval-adjustment",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from jointtask.component import Context, NoSettings
+from jointtask.api import Context, NoSettings
 from jointtask_event_detection.detection import Detection
 from jointtask_event_detection.recording import RATE, Recording
 

@@ -15,10 +15,9 @@ from jointtask_event_detection.recording import LENGTH
 from jointtask_event_detection.resample import coverage, read, write
 from jointtask_event_detection.settings import Heartbeats, IntervalAdjustment
 
-from jointtask.component import Context
-from jointtask.displays import SilentProgress
-from jointtask.randomness import Streams
+from jointtask.api import Context, Streams
 from jointtask.testing import check_bridge, check_task
+from jointtask.tools import SilentProgress
 
 DATA = HeartbeatDataset(Heartbeats(split="train", examples=12, annotation_noise=10))
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from jointtask_event_detection.change_points import NAME, ChangePointTerm, find_change_points
 
-from jointtask.proposal import History
+from jointtask.api import History
 
 RANDOM = np.random.default_rng(0)
 NOISE = RANDOM.standard_normal(400)

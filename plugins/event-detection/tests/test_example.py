@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jointtask.displays import SilentProgress
-from jointtask.load import load
-from jointtask.registry import load_registry
-from jointtask.run import run
+from jointtask.registry.registry import load_registry
+from jointtask.runfile.load import load
+from jointtask.running.run import run
+from jointtask.tools import SilentProgress
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "event_detection.toml"
 

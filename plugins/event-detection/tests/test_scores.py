@@ -18,8 +18,7 @@ from jointtask_event_detection.recording import LENGTH, Recording
 from jointtask_event_detection.settings import Heartbeats
 from PIL import Image
 
-from jointtask.component import NoSettings
-from jointtask.panel import PanelData, PanelExample
+from jointtask.api import NoSettings, PanelData, PanelExample
 
 NOTHING: Any = None
 

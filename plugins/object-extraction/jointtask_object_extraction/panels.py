@@ -11,8 +11,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from jointtask.component import Context, NoSettings
-from jointtask.panel import Draw, Panel, PanelData, PanelExample
+from jointtask.api import Context, Draw, NoSettings, Panel, PanelData, PanelExample
 from jointtask_object_extraction.photograph import FRAME
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jointtask import hookimpl
-from jointtask.component import Command, Component, NoSettings, PanelComponent, late
-from jointtask_object_extraction.metric_components import metric_components
-from jointtask_object_extraction.published import published_components
+from jointtask.api import Command, Component, NoSettings, PanelComponent, deferred
+from jointtask_object_extraction.data.published import published_components
+from jointtask_object_extraction.metrics.components import metric_components
 from jointtask_object_extraction.settings import (
     BoxAdjustment,
     ImageFolder,
@@ -25,13 +25,13 @@ def jointtask_tasks() -> Sequence[Component]:
         Component(
             "object-localization",
             Localization,
-            late("jointtask_object_extraction.localization:build_localization"),
+            deferred("jointtask_object_extraction.networks.localization:build_localization"),
             "the box of the salient object (Eq. 5)",
         ),
         Component(
             "object-segmentation",
             Segmentation,
-            late("jointtask_object_extraction.segmentation:build_segmentation"),
+            deferred("jointtask_object_extraction.networks.segmentation:build_segmentation"),
             "the object's mask inside a box (Eq. 3)",
         ),
     ]
@@ -44,7 +44,7 @@ def jointtask_bridges() -> Sequence[Component]:
         Component(
             "box-adjustment",
             BoxAdjustment,
-            late("jointtask_object_extraction.box:box_adjustment"),
+            deferred("jointtask_object_extraction.bridge.box:box_adjustment"),
             "the four sides of a box, displaced",
         )
     ]
@@ -57,7 +57,7 @@ def jointtask_proposal_terms() -> Sequence[Component]:
         Component(
             "superpixel-boundary",
             SuperpixelBoundary,
-            late("jointtask_object_extraction.superpixels:superpixel_boundary"),
+            deferred("jointtask_object_extraction.bridge.superpixels:superpixel_boundary"),
             "boxes whose border runs along superpixel boundaries (Eq. 8)",
         )
     ]
@@ -70,13 +70,13 @@ def jointtask_datasets() -> Sequence[Component]:
         Component(
             "image-folder",
             ImageFolder,
-            late("jointtask_object_extraction.datasets:image_folder"),
+            deferred("jointtask_object_extraction.data.folder:image_folder"),
             "a folder of images and a folder of masks",
         ),
         Component(
             "synthetic-objects",
             SyntheticObjects,
-            late("jointtask_object_extraction.synthetic:synthetic_objects"),
+            deferred("jointtask_object_extraction.data.synthetic:synthetic_objects"),
             "generated scenes; needs no download",
         ),
         *published_components(),
@@ -96,25 +96,25 @@ def jointtask_predictors() -> Sequence[Component]:
         Component(
             "shipped",
             NoSettings,
-            late("jointtask_object_extraction.running:shipped"),
+            deferred("jointtask_object_extraction.extract.model:shipped"),
             "the trained model that comes with this plugin",
         ),
         Component(
             "otsu",
             NoSettings,
-            late("jointtask_object_extraction.predictors:otsu"),
+            deferred("jointtask_object_extraction.predictors:otsu"),
             "Otsu's threshold of the grey image",
         ),
         Component(
             "colour-contrast",
             NoSettings,
-            late("jointtask_object_extraction.predictors:colour_contrast"),
+            deferred("jointtask_object_extraction.predictors:colour_contrast"),
             "colour distance to the rest of the image",
         ),
         Component(
             "mean-mask",
             NoSettings,
-            late("jointtask_object_extraction.predictors:mean_mask"),
+            deferred("jointtask_object_extraction.predictors:mean_mask"),
             "the mean training mask, whatever the image",
         ),
     ]
@@ -127,7 +127,7 @@ def jointtask_panels() -> Sequence[PanelComponent]:
         PanelComponent(
             "object-extraction",
             NoSettings,
-            late("jointtask_object_extraction.panels:panels"),
+            deferred("jointtask_object_extraction.panels:panels"),
             "boxes and masks",
             bridge="box-adjustment",
         )
@@ -138,6 +138,6 @@ def jointtask_panels() -> Sequence[PanelComponent]:
 def jointtask_commands() -> Sequence[Command]:
     """Give the commands that cut objects out, and score what was cut out."""
     return [
-        Command("extract", "cut objects out of images", "jointtask_object_extraction.extract:extract"),
-        Command("score", "score masks that any program made", "jointtask_object_extraction.score:score"),
+        Command("extract", "cut objects out of images", "jointtask_object_extraction.extract.command:extract"),
+        Command("score", "score masks that any program made", "jointtask_object_extraction.score.command:score"),
     ]

@@ -10,10 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jointtask.component import Context, NoSettings
-from jointtask.data import Dataset
-from jointtask.errors import ConfigError
-from jointtask.progress import Bar
+from jointtask.api import Bar, ConfigError, Context, Dataset, NoSettings
 from jointtask_object_extraction.photograph import Extraction, Photograph
 
 __all__ = ["Predictor", "colour_contrast", "mean_mask", "otsu", "training_data"]

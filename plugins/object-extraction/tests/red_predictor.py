@@ -6,7 +6,7 @@ import numpy as np
 from jointtask_object_extraction.photograph import Extraction, Photograph
 
 from jointtask import hookimpl
-from jointtask.component import Component, NoSettings
+from jointtask.api import Component, NoSettings
 
 
 def red_object(photograph: Photograph) -> Extraction:

@@ -6,19 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from jointtask.assemble import assemble_pair
-from jointtask.component import Context
-from jointtask.load import load
-from jointtask.predict import make_predictor
-from jointtask.registry import load_registry
-from jointtask.testing import (
-    check_bridge,
-    check_dataset,
-    check_metric,
-    check_plugin,
-    check_proposal_term,
-    check_task,
-)
+from jointtask.api import Context
+from jointtask.em.predict import make_predictor
+from jointtask.registry.registry import load_registry
+from jointtask.runfile.load import load
+from jointtask.running.assemble import assemble_pair
+from jointtask.testing import check_bridge, check_dataset, check_metric, check_plugin, check_proposal_term, check_task
 
 FILE = Path(__file__).parents[3] / "examples" / "object_extraction.toml"
 

@@ -10,7 +10,7 @@ from jointtask_object_extraction.panels import TILE, draw
 from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 from numpy.typing import NDArray
 
-from jointtask.panel import PanelData, PanelExample
+from jointtask.api import PanelData, PanelExample
 
 VERMILION, SKY, YELLOW, BLUE = (213, 94, 0), (86, 180, 233), (240, 228, 66), (0, 114, 178)
 BOX = (56.0, 84.0, 140.0, 196.0)  # frame units

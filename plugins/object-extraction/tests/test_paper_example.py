@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jointtask.component import Context
-from jointtask.data_check import check_data
-from jointtask.load import load, load_data
-from jointtask.registry import load_registry
+from jointtask.api import Context
+from jointtask.registry.registry import load_registry
+from jointtask.runfile.load import load, load_data
+from jointtask.running.check_data import check_data
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from jointtask_object_extraction.data.synthetic import SyntheticDataset, synthetic_objects
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.predictors import Predictor, colour_contrast, mean_mask, otsu
 from jointtask_object_extraction.settings import SyntheticObjects
-from jointtask_object_extraction.synthetic import SyntheticDataset, synthetic_objects
 
-from jointtask.component import Context, NoSettings
-from jointtask.displays import SilentProgress
-from jointtask.errors import ConfigError
+from jointtask.api import ConfigError, Context, NoSettings
+from jointtask.tools import SilentProgress
 
 BUILDERS = {"otsu": otsu, "colour-contrast": colour_contrast, "mean-mask": mean_mask}
 

@@ -8,9 +8,8 @@ from attrs import frozen
 from jointtask_object_extraction.photograph import Extraction, Photograph
 from numpy.typing import NDArray
 
-from jointtask.cache import cached_arrays
-from jointtask.component import Context, NoSettings
-from jointtask.errors import DataError
+from jointtask.api import Context, DataError, NoSettings
+from jointtask.tools import cached_arrays
 from jointtask_saliency_baselines.ranking import Ridge, diversify, fit_ridge
 from jointtask_saliency_baselines.segment_features import FEATURES, segment_features
 from jointtask_saliency_baselines.segments import Proposer, Segments, overlaps, parametric_segments, region_segments

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jointtask import hookimpl
-from jointtask.component import Component, Context, NoSettings, late
+from jointtask.api import Component, Context, NoSettings, deferred
 
 _MAPS = {
     "hc": "histogram contrast (Cheng et al., CVPR 2011)",
@@ -22,19 +22,19 @@ _LEARNERS = (
     Component(
         "fgseg-lite",
         NoSettings,
-        late("jointtask_saliency_baselines.transfer:fgseg_lite"),
+        deferred("jointtask_saliency_baselines.transfer:fgseg_lite"),
         "window masks of training images that look alike, then GrabCut (stand-in for FgSeg)",
     ),
     Component(
         "cpmc-lite-oracle",
         NoSettings,
-        late("jointtask_saliency_baselines.oracle:cpmc_lite_oracle"),
+        deferred("jointtask_saliency_baselines.oracle:cpmc_lite_oracle"),
         "ranked min-cut segments, as many as the true mask chooses (an oracle; stand-in for CPMC)",
     ),
     Component(
         "objprop-lite-oracle",
         NoSettings,
-        late("jointtask_saliency_baselines.oracle:objprop_lite_oracle"),
+        deferred("jointtask_saliency_baselines.oracle:objprop_lite_oracle"),
         "ranked region segments, as many as the true mask chooses (an oracle; stand-in for Object Proposals)",
     ),
 )

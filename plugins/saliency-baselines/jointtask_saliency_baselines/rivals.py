@@ -12,8 +12,7 @@ from attrs import frozen
 from jointtask_object_extraction.photograph import Extraction, Photograph
 from numpy.typing import NDArray
 
-from jointtask.cache import explained
-from jointtask.files import write_atomic
+from jointtask.tools import explained, write_atomic
 from jointtask_saliency_baselines.abstraction import soft_abstraction
 from jointtask_saliency_baselines.contrast import histogram_contrast, region_contrast
 from jointtask_saliency_baselines.hierarchy import hierarchical_saliency

@@ -6,8 +6,7 @@ import numpy as np
 from jointtask_object_extraction.predictors import training_data
 from numpy.typing import NDArray
 
-from jointtask.component import Context
-from jointtask.data import Dataset
+from jointtask.api import Context, Dataset
 
 __all__ = ["evenly", "training_sample"]
 

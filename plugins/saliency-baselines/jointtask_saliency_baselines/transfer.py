@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from attrs import frozen
-from jointtask_object_extraction.decode import squash
+from jointtask_object_extraction.data.decode import squash
 from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 from numpy.typing import NDArray
 
-from jointtask.component import Context, NoSettings
+from jointtask.api import Context, NoSettings
 from jointtask_saliency_baselines.descriptors import gradients
 from jointtask_saliency_baselines.location_cut import location_cut
 from jointtask_saliency_baselines.window_library import Library

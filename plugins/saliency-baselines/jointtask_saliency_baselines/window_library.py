@@ -10,8 +10,8 @@ import torch
 from attrs import frozen
 from numpy.typing import NDArray
 
-from jointtask.cache import CachedArrays, cached_arrays
-from jointtask.component import Context
+from jointtask.api import Context
+from jointtask.tools import CachedArrays, cached_arrays
 from jointtask_saliency_baselines.descriptors import Basis, fit_basis, gradients, window_masks
 from jointtask_saliency_baselines.training import evenly, training_sample
 from jointtask_saliency_baselines.windows import WINDOWS, windows

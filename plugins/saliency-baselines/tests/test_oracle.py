@@ -15,9 +15,8 @@ from jointtask_saliency_baselines.ranking import diversify, fit_ridge
 from jointtask_saliency_baselines.segments import parametric_segments
 from jointtask_saliency_baselines.superpixel_graph import superpixel_graph
 
-from jointtask.component import Context, NoSettings
-from jointtask.displays import SilentProgress
-from jointtask.errors import ConfigError, DataError
+from jointtask.api import ConfigError, Context, DataError, NoSettings
+from jointtask.tools import SilentProgress
 
 BUILDERS = {"cpmc-lite-oracle": cpmc_lite_oracle, "objprop-lite-oracle": objprop_lite_oracle}
 RANDOM = np.random.default_rng(0)

@@ -12,8 +12,8 @@ from jointtask_saliency_baselines.maps import Image, Map
 from jointtask_saliency_baselines.rivals import METHODS, rival
 from jointtask_saliency_baselines.saliency_cut import Cut
 
-from jointtask.errors import RunError
-from jointtask.registry import load_registry
+from jointtask.api import RunError
+from jointtask.registry.registry import load_registry
 
 
 def disc(height: int = 90, width: int = 120) -> Photograph:

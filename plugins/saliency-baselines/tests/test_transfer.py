@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from attrs import evolve
+from jointtask_object_extraction.data.synthetic import synthetic_objects
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.settings import SyntheticObjects
-from jointtask_object_extraction.synthetic import synthetic_objects
 from jointtask_saliency_baselines.descriptors import LENGTH, fit_basis, gradients, window_masks
 from jointtask_saliency_baselines.graph_cut import STEPS, contrast_weights
 from jointtask_saliency_baselines.location_cut import location_cut
@@ -18,9 +18,8 @@ from jointtask_saliency_baselines.transfer import Transfer, fgseg_lite, soft_mas
 from jointtask_saliency_baselines.window_library import Library
 from jointtask_saliency_baselines.windows import WINDOWS, windows
 
-from jointtask.component import Context, NoSettings
-from jointtask.displays import SilentProgress
-from jointtask.errors import ConfigError
+from jointtask.api import ConfigError, Context, NoSettings
+from jointtask.tools import SilentProgress
 
 RANDOM = np.random.default_rng(0)
 

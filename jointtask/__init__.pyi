@@ -1,0 +1,4 @@
+from .api import __version__, hookimpl
+from .running.trained import load_predictor, named_predictor
+
+__all__ = ["__version__", "hookimpl", "load_predictor", "named_predictor"]

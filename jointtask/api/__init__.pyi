@@ -1,0 +1,79 @@
+import pluggy
+
+from .bridge import Augmented, Bridge, CentredBridge, Condition, RelocatingBridge
+from .component import Command, Component, Context, NoSettings, PanelComponent, SamplerComponent, deferred
+from .dataset import Dataset
+from .errors import ConfigError, DataError, PluginError, RunError, UserError, did_you_mean
+from .grid import LatentGrid
+from .metric import Metric, Summary, definitions
+from .panel import Draw, Panel, PanelData, PanelExample
+from .progress import Bar, Progress
+from .proposal import History, ProposalTerm
+from .randomness import Streams, derive, invert
+from .record import OWN, Energy, OracleRecord, RoundRecord, RunRecord, SamplerRecord, ScoreRecord
+from .sampler import Draws, Sampler, Target
+from .task import Batch, DownstreamTask, Prediction, SurrogateTask, Task, UpstreamTask
+from .tree import leaves, map_tensors, repeat_rows, select_rows, to_float32
+
+__version__: str
+hookimpl: pluggy.HookimplMarker
+
+__all__ = [
+    "OWN",
+    "Augmented",
+    "Bar",
+    "Batch",
+    "Bridge",
+    "CentredBridge",
+    "Command",
+    "Component",
+    "Condition",
+    "ConfigError",
+    "Context",
+    "DataError",
+    "Dataset",
+    "DownstreamTask",
+    "Draw",
+    "Draws",
+    "Energy",
+    "History",
+    "LatentGrid",
+    "Metric",
+    "NoSettings",
+    "OracleRecord",
+    "Panel",
+    "PanelComponent",
+    "PanelData",
+    "PanelExample",
+    "PluginError",
+    "Prediction",
+    "Progress",
+    "ProposalTerm",
+    "RelocatingBridge",
+    "RoundRecord",
+    "RunError",
+    "RunRecord",
+    "Sampler",
+    "SamplerComponent",
+    "SamplerRecord",
+    "ScoreRecord",
+    "Streams",
+    "Summary",
+    "SurrogateTask",
+    "Target",
+    "Task",
+    "UpstreamTask",
+    "UserError",
+    "__version__",
+    "deferred",
+    "definitions",
+    "derive",
+    "did_you_mean",
+    "hookimpl",
+    "invert",
+    "leaves",
+    "map_tensors",
+    "repeat_rows",
+    "select_rows",
+    "to_float32",
+]

@@ -1,0 +1,138 @@
+"""What ties the two tasks: the bridge knows everything about references."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from jointtask.api.grid import LatentGrid
+from jointtask.api.task import Batch, Prediction
+
+if TYPE_CHECKING:
+    from jointtask.api.randomness import Streams
+
+__all__ = ["Augmented", "Bridge", "CentredBridge", "Condition", "RelocatingBridge"]
+
+
+class Condition(NamedTuple):
+    """The downstream problem inside B x K references; row ``b * K + k`` is example b under reference k.
+
+    Attributes
+    ----------
+    input : Tensor or NamedTuple of tensors, (B * K, ...)
+        What the downstream task is called with.
+    target : Tensor or NamedTuple of tensors, (B * K, ...), or None
+        What its energy is taken against; None where the batch has no annotation.
+    """
+
+    input: Any
+    target: Any
+
+
+class Augmented(NamedTuple):
+    """A transformed batch with its transformed references.
+
+    Attributes
+    ----------
+    batch : Batch
+        The transformed examples.
+    reference : Tensor, (B, K, D)
+        The references in the transformed frame: what the upstream task learns.
+    conditioned : Tensor, (B, K, D)
+        The references under which the downstream task learns: the same, or jittered around them.
+    """
+
+    batch: Batch
+    reference: Tensor
+    conditioned: Tensor
+
+
+class Bridge(Protocol):
+    """The grid of adjustments, and what a reference means.
+
+    References are (..., D) float32 tensors in the frame's units, on the batch's device. Nothing here loops over
+    examples in Python, except `finish`.
+
+    Attributes
+    ----------
+    grid : LatentGrid
+        The adjustments.
+    coordinates : tuple of str, (D,)
+        Their names, for records and figures.
+    units : str
+        The unit of a coordinate, for records and figures.
+    keys : tuple of str
+        The names that a training batch must have.
+    annotation : tuple of str
+        Those among them that hold the annotation: prediction never sees them.
+
+    Notes
+    -----
+    Two things a bridge may have beside these: see `CentredBridge` and `RelocatingBridge`.
+    """
+
+    grid: LatentGrid
+    coordinates: tuple[str, ...]
+    units: str
+    keys: tuple[str, ...]
+    annotation: tuple[str, ...]
+
+    def base(self, batch: Batch) -> Tensor:
+        """Return the reference that the annotation implies, (B, D); always usable."""
+        ...
+
+    def reference(self, centre: Tensor, state: Tensor) -> Tensor:
+        """Adjust centres (B, D) by states (K, D) or (B, K, D): references (B, K, D)."""
+        ...
+
+    def usable(self, reference: Tensor) -> Tensor:
+        """Say which references (..., D) the downstream task can be solved in: (...,), bool."""
+        ...
+
+    def admit(self, reference: Tensor) -> Tensor:
+        """Return the nearest usable references, (..., D); for predictions, which may be anything."""
+        ...
+
+    def condition(self, batch: Batch, reference: Tensor) -> Condition:
+        """Pose the downstream problem inside references (B, K, D)."""
+        ...
+
+    def restore(self, prediction: Prediction, reference: Tensor) -> Tensor:
+        """Bring downstream predictions of B * K rows back to the frame: (B, K, ...), probabilities in [0, 1]."""
+        ...
+
+    def finish(self, frame: Tensor, reference: Tensor, example: Any) -> Any:
+        """Bring one frame prediction (...) and its reference (D,) to the example's own size: what metrics score."""
+        ...
+
+    def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:
+        """Transform examples and references (B, K, D) together, for the M-step only."""
+        ...
+
+
+@runtime_checkable
+class CentredBridge(Protocol):
+    """A bridge whose E-step may adjust the prediction instead of the annotation.
+
+    Attributes
+    ----------
+    annotation_scale : float or None
+        Standard deviation of a coordinate of the annotation's reference about the reference, t, in the frame's units:
+        the E-step adjusts the prediction, and ``||base - R||^2 / (2 t^2)`` is added to the energy, without which
+        references would confirm themselves. None: it adjusts the annotation's reference, and nothing is added.
+    """
+
+    annotation_scale: float | None
+
+
+@runtime_checkable
+class RelocatingBridge(Protocol):
+    """A bridge that can read a reference off a prediction: `predict.relocations` needs it."""
+
+    def relocate(self, frame: Tensor, reference: Tensor) -> Tensor:
+        """Return the references that frame predictions (B, ...) imply, (B, D): the `base` of a prediction.
+
+        `reference`, (B, D), is what they were predicted through, to be kept where a prediction implies none.
+        """
+        ...

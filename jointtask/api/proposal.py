@@ -1,0 +1,61 @@
+"""What a proposal term is, and what it may know of an example's past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from attrs import frozen
+from torch import Tensor
+
+from jointtask.api.task import Batch
+
+__all__ = ["History", "ProposalTerm"]
+
+
+@frozen(eq=False)
+class History:
+    """What is known of an example's own optima in the previous rounds, as absolute references, on the CPU.
+
+    Attributes
+    ----------
+    count : Tensor, (B,), int64
+        Number of previous optima.
+    mean : Tensor, (B, D), float64
+        Their mean; the centre where there are none.
+    covariance : Tensor, (B, D, D), float64
+        Their covariance (divided by the count); zero where there are fewer than two.
+    """
+
+    count: Tensor
+    mean: Tensor
+    covariance: Tensor
+
+
+class ProposalTerm(Protocol):
+    """One factor of the proposal distribution.
+
+    Attributes
+    ----------
+    version : str
+        Of what `prepare` computes; with the term's settings and the example's content, the key of its disk cache.
+    prepares : bool
+        Whether `prepare` has anything to do.
+    """
+
+    version: str
+    prepares: bool
+
+    def prepare(self, example: Mapping[str, Tensor]) -> Any:
+        """Compute, once and from any thread, what the term needs of one example: an array of one fixed shape.
+
+        `example` is a row of `Dataset.batch`. The result is cached on disk and comes back as ``batch[term name]``.
+        """
+        ...
+
+    def log_weight(self, batch: Batch, reference: Tensor, history: History) -> Tensor:
+        """Return the unnormalised log probability of each reference (B, N, D): (B, N).
+
+        Bit for bit the same for any batch size: elementwise operations, or float64 sums in one order.
+        """
+        ...

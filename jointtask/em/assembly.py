@@ -1,0 +1,70 @@
+"""Everything that a run file names, built: what the EM loop works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from jointtask.api.component import Context
+from jointtask.api.dataset import Dataset
+from jointtask.api.metric import Metric
+from jointtask.api.randomness import derive
+from jointtask.em.estep import EStep
+from jointtask.em.pair import Pair
+from jointtask.em.processes import ALONE, World
+from jointtask.registry.registry import Registry
+from jointtask.runfile.schema import RunFile
+
+__all__ = ["Assembly", "chosen"]
+
+
+@frozen(eq=False)
+class Assembly:
+    """Everything that a run file names, built.
+
+    Attributes
+    ----------
+    runfile : RunFile
+        What was asked for.
+    registry : Registry
+        Where the components came from.
+    context : Context
+        With what they were built.
+    train, validation, test : Dataset
+        The data; validation and test may be None.
+    pair : Pair
+        The networks and their bridge.
+    how : EStep
+        The sampler and the proposal terms that it uses.
+    metrics : mapping of str to Metric
+        By component name, the leading one first.
+    predictors : mapping of str to callable
+        ``predict(example)``, by component name.
+    world : World
+        The processes that share the work.
+    """
+
+    runfile: RunFile
+    registry: Registry
+    context: Context
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset | None
+    pair: Pair
+    how: EStep
+    metrics: Mapping[str, Metric]
+    predictors: Mapping[str, Any]
+    world: World = ALONE
+
+    @property
+    def data(self) -> dict[str, Dataset]:
+        """The data sets that the run file names, by table."""
+        sets = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: data for name, data in sets.items() if data is not None}
+
+
+def chosen(ids: Sequence[str], count: int) -> list[str]:
+    """Choose examples by a hash of their ids: the same in every run over the same data."""
+    return sorted(ids, key=lambda name: derive("chosen", name))[:count]

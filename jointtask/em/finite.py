@@ -1,0 +1,65 @@
+"""What stops a run while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from jointtask.api.errors import RunError
+
+__all__ = ["NonFiniteError", "mark", "require_finite"]
+
+
+class NonFiniteError(RunError):
+    """A number that should be finite is not; the examples are named."""
+
+
+def require_finite(values: Tensor, ids: Sequence[str], what: str) -> None:
+    """Raise if any value is NaN or infinite.
+
+    Parameters
+    ----------
+    values : Tensor, (B,)
+        One number an example.
+    ids : sequence of B str
+        The examples.
+    what : str
+        What the numbers are.
+
+    Raises
+    ------
+    NonFiniteError
+        Naming up to ten examples.
+    """
+    finite = torch.isfinite(values)
+    if bool(finite.all()):
+        return
+    bad = list(dict.fromkeys(ids[row] for row in (~finite).nonzero()[:, 0].tolist()))
+    named = ", ".join(bad[:10]) + (f" and {len(bad) - 10} more" if len(bad) > 10 else "")
+    raise NonFiniteError(
+        f"{what} is not finite for {len(bad)} of {len(set(ids))} examples: {named}",
+        cause="a learning rate that is too high for its loss, or an example that the network cannot take",
+        remedy="lower optimizer.rate or set optimizer.clip, and look at the examples named;"
+        " the last good checkpoint is kept",
+    )
+
+
+def mark(states: Tensor, index: Tensor) -> None:
+    """Set the states (B, K) of (B, N), in place.
+
+    Raises
+    ------
+    IndexError
+        If a state is off the grid. It is looked for only where torch has refused, so it costs nothing.
+    """
+    try:
+        states.scatter_(1, index, True)
+    except RuntimeError as error:
+        if index.dtype != torch.int64 or not bool(((index < 0) | (index >= states.shape[1])).any()):
+            raise
+        raise IndexError(
+            f"energies were asked for of states {int(index.min())} to {int(index.max())}; "
+            f"the grid has 0 to {states.shape[1] - 1}"
+        ) from error

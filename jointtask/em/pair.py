@@ -1,0 +1,109 @@
+"""The two task networks, the bridge between them, and how they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from jointtask.api.bridge import Bridge
+from jointtask.api.task import Batch, Prediction, SurrogateTask
+from jointtask.api.tree import repeat_rows, to_float32
+
+__all__ = ["Pair"]
+
+
+@frozen(eq=False)
+class Pair:
+    """Two tasks tied by a bridge, on one device.
+
+    Attributes
+    ----------
+    upstream, downstream : torch.nn.Module
+        An `UpstreamTask` and a `DownstreamTask`.
+    bridge : Bridge
+        What ties them.
+    device : torch.device
+        Where they run.
+    upstream_weight, downstream_weight : float
+        Factors on their energies.
+    precision : torch.dtype
+        Of the forward passes; energies are float32.
+    downstream_batch : int
+        References evaluated in one downstream forward pass outside of training.
+    """
+
+    upstream: Any
+    downstream: Any
+    bridge: Bridge
+    device: torch.device
+    upstream_weight: float = 1.0
+    downstream_weight: float = 1.0
+    precision: torch.dtype = torch.float32
+    downstream_batch: int = 256
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The two networks by role."""
+        return {"upstream": self.upstream, "downstream": self.downstream}
+
+    @property
+    def learning(self) -> dict[str, nn.Module]:
+        """Those of them with a parameter that is not frozen."""
+        return {
+            role: module
+            for role, module in self.modules.items()
+            if any(parameter.requires_grad for parameter in module.parameters())
+        }
+
+    def train(self, mode: bool) -> None:
+        """Put both networks into training or evaluation mode."""
+        for module in self.modules.values():
+            if module.training is not mode:  # to walk through all layers takes as long as a small network's pass
+                module.train(mode)
+
+    def predict_upstream(self, batch: Batch) -> Prediction:
+        """Run the upstream network; predictions are float32 whatever the precision."""
+        with self._autocast():
+            prediction = self.upstream(batch)
+        return to_float32(prediction)
+
+    def predict_downstream(self, inputs: Any) -> Prediction:
+        """Run the downstream network; predictions are float32 whatever the precision."""
+        with self._autocast():
+            prediction = self.downstream(inputs)
+        return to_float32(prediction)
+
+    def upstream_energy(self, prediction: Prediction, reference: Tensor) -> Tensor:
+        """Return the weighted upstream energy of references (B, K, D): (B, K)."""
+        return self.upstream_weight * _each(self.upstream.energy, prediction, reference)
+
+    def downstream_energy(self, prediction: Prediction, target: Any) -> Tensor:
+        """Return the weighted downstream energy of each row."""
+        energy: Tensor = self.downstream_weight * self.downstream.energy(prediction, target)
+        return energy
+
+    def upstream_loss(self, prediction: Prediction, reference: Tensor) -> Tensor:
+        """Return what the M-step minimises of the upstream task, weighted, for references (B, K, D): (B, K)."""
+        return self.upstream_weight * _each(_loss(self.upstream), prediction, reference)
+
+    def downstream_loss(self, prediction: Prediction, target: Any) -> Tensor:
+        """Return what the M-step minimises of the downstream task, weighted, for each row."""
+        return self.downstream_weight * _loss(self.downstream)(prediction, target)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16)
+
+
+def _loss(task: Any) -> Callable[[Prediction, Any], Tensor]:
+    chosen: Callable[[Prediction, Any], Tensor] = task.training_loss if isinstance(task, SurrogateTask) else task.energy
+    return chosen
+
+
+def _each(score: Callable[[Prediction, Any], Tensor], prediction: Prediction, reference: Tensor) -> Tensor:
+    examples, count, dimensions = reference.shape
+    return score(repeat_rows(prediction, count), reference.reshape(-1, dimensions)).reshape(examples, count)

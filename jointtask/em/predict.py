@@ -1,0 +1,139 @@
+"""Prediction: the same machinery without the annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from jointtask.api.bridge import RelocatingBridge
+from jointtask.api.errors import ConfigError
+from jointtask.api.grid import LatentGrid
+from jointtask.api.randomness import Streams
+from jointtask.api.task import Batch
+from jointtask.em.pair import Pair
+from jointtask.runfile.schema import RunFile
+
+__all__ = ["FramePrediction", "Predictor", "make_predictor"]
+
+
+class FramePrediction(NamedTuple):
+    """What is predicted for B examples, in the frame.
+
+    Attributes
+    ----------
+    frame : Tensor, (B, ...)
+        Probabilities, averaged over the references.
+    reference : Tensor, (B, D)
+        The predicted reference.
+    spread : Tensor, (B, D)
+        Standard deviation of the references averaged, in the frame's units; zero for one reference.
+    """
+
+    frame: Tensor
+    reference: Tensor
+    spread: Tensor
+
+
+class Predictor:
+    """A trained pair at use.
+
+    With one draw, the downstream task is solved inside the predicted reference, as in the paper. With more, the
+    references are drawn on the grid around the prediction, weighted by the upstream energy alone, and the restored
+    predictions averaged: ``P(Y | I) = sum_R P(R | I) P(Y | I, R)``. With relocations, the reference is then taken from
+    what was predicted and the prediction made again inside it, as in coordinate ascent, and what all the references
+    gave is averaged.
+
+    Parameters
+    ----------
+    pair : Pair
+        The networks and their bridge.
+    draws : int
+        References averaged.
+    seed : int
+        For the draws.
+    relocations : int
+        Times that the reference is taken anew from the prediction.
+    """
+
+    def __init__(self, pair: Pair, draws: int = 1, seed: int = 0, relocations: int = 0) -> None:
+        self.pair = pair
+        self.draws = draws
+        self.relocations = relocations
+        self._seed = seed
+
+    @torch.inference_mode()
+    def predict_frames(self, batch: Batch, ids: Sequence[str]) -> FramePrediction:
+        """Predict B examples in the frame.
+
+        Parameters
+        ----------
+        batch : Batch
+            Frames, on any device; an annotation among them is taken out first.
+        ids : sequence of B str
+            The examples, for the draws.
+        """
+        pair, bridge = self.pair, self.pair.bridge
+        pair.train(False)
+        batch = {name: tensor.to(pair.device) for name, tensor in batch.items() if name not in bridge.annotation}
+        upstream = pair.predict_upstream(batch)
+        centre = bridge.admit(pair.upstream.reference(upstream))
+        reference = centre[:, None]
+        if self.draws > 1:
+            states = bridge.reference(centre, bridge.grid.states.to(centre))
+            log_weight = -pair.upstream_energy(upstream, states).to("cpu", torch.float64)
+            log_weight = log_weight.masked_fill(~bridge.usable(states).cpu(), -torch.inf)
+            index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, self.draws).to(pair.device)
+            reference = states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
+        spread = _spread(bridge.grid, reference, centre)
+        frames = [self._solve(batch, reference)]
+        for _ in range(self.relocations):
+            assert isinstance(bridge, RelocatingBridge)  # `make_predictor` refuses any other
+            centre = bridge.relocate(frames[-1], centre)
+            frames.append(self._solve(batch, centre[:, None]))
+        return FramePrediction(frame=torch.stack(frames).mean(dim=0), reference=centre, spread=spread)
+
+    def _solve(self, batch: Batch, reference: Tensor) -> Tensor:
+        """Solve the downstream task inside references (B, K, D), and average what comes out in the frame: (B, ...)."""
+        pair, bridge = self.pair, self.pair.bridge
+        restored = bridge.restore(pair.predict_downstream(bridge.condition(batch, reference).input), reference)
+        return restored.mean(dim=1)
+
+    def predict(self, batch: Batch, examples: Sequence[Any]) -> list[Any]:
+        """Predict B examples at their own size: what `Bridge.finish` returns for each."""
+        frames = self.predict_frames(batch, [example.id for example in examples])
+        return self.finish(frames, examples)
+
+    def finish(self, frames: FramePrediction, examples: Sequence[Any]) -> list[Any]:
+        """Bring frame predictions to the examples' own sizes."""
+        finish = self.pair.bridge.finish
+        rows = zip(frames.frame.cpu(), frames.reference.cpu(), examples, strict=True)
+        return [finish(frame, reference, example) for frame, reference, example in rows]
+
+
+def _spread(grid: LatentGrid, reference: Tensor, centre: Tensor) -> Tensor:
+    """Return the standard deviation, (B, D), of references (B, K, D) drawn about their centres (B, D).
+
+    On a ring the way from the centre counts, not the number that a reference is written as. (A bridge whose grid is
+    not in the references' own coordinates has no rings, and its references are as good as their differences.)
+    """
+    return grid.difference(reference, centre[:, None]).std(dim=1, correction=0)
+
+
+def make_predictor(pair: Pair, runfile: RunFile) -> Predictor:
+    """Let a pair predict as a run file says.
+
+    Raises
+    ------
+    ConfigError
+        If it asks for relocations, and the bridge knows none.
+    """
+    table = runfile.predict
+    if table.relocations and not isinstance(pair.bridge, RelocatingBridge):
+        raise ConfigError(
+            f"predict.relocations is {table.relocations}, but the bridge '{runfile.bridge.name}' cannot relocate",
+            remedy="set predict.relocations to 0, or choose another bridge",
+        )
+    return Predictor(pair, table.draws, runfile.run.seed, table.relocations)

@@ -1,0 +1,106 @@
+"""Scores: any predictor on any data set, at the examples' own sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from jointtask.api.dataset import Dataset
+from jointtask.api.metric import Metric
+from jointtask.api.progress import Progress
+from jointtask.api.record import ScoreRecord
+from jointtask.em.predict import Predictor
+from jointtask.em.processes import ALONE, World
+from jointtask.tools.workers import spread
+
+__all__ = ["Predict", "one_by_one", "score", "through"]
+
+Predict = Callable[[Dataset, Sequence[int], Sequence[Any]], Sequence[Any]]
+"""Predicts some examples of a data set, given by position and at their own sizes."""
+
+
+def through(predictor: Predictor) -> Predict:
+    """Predict with a trained pair, a batch at a time."""
+
+    def predict(dataset: Dataset, index: Sequence[int], examples: Sequence[Any]) -> Sequence[Any]:
+        return predictor.predict(dataset.batch(index), examples)
+
+    return predict
+
+
+@contextmanager
+def one_by_one(function: Callable[[Any], Any], workers: int) -> Iterator[Predict]:
+    """Predict with a function of one example, in several processes where it can be pickled."""
+    with spread(function, workers) as of_many:
+        yield lambda dataset, index, examples: of_many(examples)
+
+
+def score(
+    predict: Predict,
+    dataset: Dataset,
+    metrics: Mapping[str, Metric],
+    *,
+    predictor: str,
+    data: str,
+    batch_size: int,
+    progress: Progress,
+    world: World = ALONE,
+) -> ScoreRecord:
+    """Score a predictor.
+
+    Parameters
+    ----------
+    predict : callable
+        See `through` and `one_by_one`.
+    dataset : Dataset
+        Annotated examples.
+    metrics : mapping of str to Metric
+        By component name.
+    predictor, data : str
+        What the record calls them.
+    batch_size : int
+        Examples predicted together.
+    progress : Progress
+        Where it reports.
+    world : World
+        The processes that share the examples; all get the scores.
+    """
+    values: dict[str, list[Any]] = {name: [] for name in metrics}
+    offset = 0
+    with progress.phase(f"scoring {predictor} on {data}", len(dataset)) as bar:
+        while offset < len(dataset):
+            index, stop = world.block(offset, len(dataset), batch_size)
+            scores = score_batch(predict, dataset, index, metrics) if index else []
+            for example_scores in world.gather(scores):
+                for name, value in example_scores.items():
+                    values[name].append(value)
+            bar.advance(stop - offset)
+            offset = stop
+    arrays = {name: np.asarray(rows, dtype=np.float64) for name, rows in values.items()}
+    return ScoreRecord(
+        predictor=predictor,
+        data=data,
+        examples=len(dataset),
+        values={
+            key: float(summary.reduce(arrays[name]))
+            for name, metric in metrics.items()
+            for key, summary in metric.summaries.items()
+        },
+        per_example={
+            name: dict(zip(dataset.ids, rows.tolist(), strict=True)) for name, rows in arrays.items() if rows.ndim == 1
+        },
+    )
+
+
+def score_batch(
+    predict: Predict, dataset: Dataset, index: Sequence[int], metrics: Mapping[str, Metric]
+) -> list[dict[str, Any]]:
+    """Return the scores of some examples by metric."""
+    examples = [dataset.example(i) for i in index]
+    return [
+        {name: metric.score(prediction, example) for name, metric in metrics.items()}
+        for example, prediction in zip(examples, predict(dataset, index, examples), strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Plugins: found, refused where they break a rule, attributed where they fail, and their components looked up."""

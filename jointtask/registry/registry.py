@@ -1,0 +1,223 @@
+"""Components by kind and name: who gave them, what was refused, and the nearest name to a misspelt one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from jointtask.api.component import Command, Component
+from jointtask.api.errors import ConfigError, PluginError, did_you_mean
+from jointtask.registry.attribution import guarded
+from jointtask.registry.discover import (
+    Failure,
+    Plugins,
+    Source,
+    code_digest,
+    implementations,
+    load_plugins,
+    notify,
+    reason,
+)
+from jointtask.registry.kinds import COMMAND, KINDS, TRIAL, Kind
+from jointtask.registry.verify import verify
+
+__all__ = ["Entry", "PluginRow", "Registry", "build_registry", "load_registry"]
+
+
+@frozen
+class Entry:
+    """A component or a command, with its source."""
+
+    item: Any
+    source: Source
+
+
+@frozen
+class PluginRow:
+    """One row of ``jointtask plugins``.
+
+    Attributes
+    ----------
+    source : Source
+        Where the plugin comes from.
+    state : "loaded", "failed" or "disabled"
+        A loaded plugin may still have had components refused.
+    provides : tuple of str
+        "KIND NAME" of what is used of it.
+    reasons : tuple of str
+        Why it, or what it gave, is not used.
+    """
+
+    source: Source
+    state: Literal["loaded", "failed", "disabled"]
+    provides: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+@frozen(eq=False)
+class Registry:
+    """All components that run files can name, and all commands that plugins add.
+
+    Attributes
+    ----------
+    plugins : Plugins
+        What they come from.
+    entries : mapping of kind to mapping of str to Entry
+        Components by kind and name; the kind "command" holds the commands.
+    claims : mapping of (kind, name) to sources
+        Names claimed more than once: none of the claims is used.
+    failures : sequence of Failure
+        All that was refused, plugins and components.
+    """
+
+    plugins: Plugins
+    entries: Mapping[str, Mapping[str, Entry]]
+    claims: Mapping[tuple[str, str], Sequence[Source]] = field(factory=dict)
+    failures: Sequence[Failure] = ()
+
+    def find(self, kind: str, name: str) -> Component:
+        """Return the component of a kind and a name.
+
+        Returns
+        -------
+        Component
+            A `SamplerComponent` or `PanelComponent` for these kinds.
+
+        Raises
+        ------
+        ConfigError
+            If there is none: the nearest name, what there is and from where, and which plugins failed.
+        """
+        component: Component = self._entry(kind, name).item
+        return component
+
+    def source(self, kind: str, name: str) -> Source:
+        """Return where a component comes from; raises as `find` does."""
+        return self._entry(kind, name).source
+
+    def components(self, kind: str) -> list[Component]:
+        """Return all components of a kind, by name."""
+        return [entry.item for _, entry in sorted(self.entries[kind].items())]
+
+    def available(self, kind: str) -> str:
+        """List the names of a kind, with where they come from."""
+        names: dict[str, list[str]] = {}
+        for name, entry in sorted(self.entries[kind].items()):
+            names.setdefault(str(entry.source), []).append(name)
+        return "; ".join(f"{', '.join(group)} ({source})" for source, group in names.items()) or "none"
+
+    def versions(self, components: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Return the version of every distribution that components, each a kind and a name, come from."""
+        return {source.distribution: source.version for source in self._sources(components)}
+
+    def code(self, components: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Return a digest of the code of every distribution that components, each a kind and a name, come from.
+
+        An installed version tells as much, except of a package that is edited in place.
+        """
+        modules = dict(self.plugins.manager.list_name_plugin())
+        return {source.distribution: code_digest(modules[source.plugin]) for source in self._sources(components)}
+
+    def _sources(self, components: Iterable[tuple[str, str]]) -> list[Source]:
+        return sorted({self.source(kind, name) for kind, name in components}, key=str)
+
+    def rows(self) -> list[PluginRow]:
+        """Return one row for each plugin found, by name."""
+        loaded = list(self.plugins.loaded.values())
+        disabled = list(self.plugins.disabled)
+        failed = [failure.source for failure in self.plugins.failures]
+        provides: dict[Source, list[str]] = {}
+        for kind, entries in self.entries.items():
+            for name, entry in entries.items():
+                provides.setdefault(entry.source, []).append(f"{kind} {name}")
+        states: list[tuple[Literal["loaded", "failed", "disabled"], list[Source]]] = [
+            ("loaded", loaded),
+            ("failed", failed),
+            ("disabled", disabled),
+        ]
+        return sorted(
+            (
+                PluginRow(
+                    source=source,
+                    state=state,
+                    provides=tuple(provides.get(source, ())) if state == "loaded" else (),
+                    reasons=tuple(failure.reason for failure in self.failures if failure.source == source),
+                )
+                for state, sources in states
+                for source in sources
+            ),
+            key=lambda row: row.source.plugin,
+        )
+
+    def notify(self, hook: str, /, **arguments: object) -> tuple[str, ...]:
+        """Call every observer of a hook; return one warning line for each that raised."""
+        return notify(self.plugins, hook, **arguments)
+
+    def _entry(self, kind: str, name: str) -> Entry:
+        entries = self.entries[kind]
+        if name in entries:
+            return entries[name]
+        title = KINDS[kind].title
+        if sources := self.claims.get((kind, name)):
+            raise ConfigError(
+                f"the {title} '{name}' is claimed by {' and '.join(map(str, sources))}, so neither is used",
+                remedy=f"disable one: JOINTTASK_DISABLE_PLUGINS={sources[0].plugin}",
+            )
+        trial = name.startswith("trial-") and TRIAL not in self.plugins.loaded
+        hint = "" if trial else did_you_mean(name, entries)
+        raise ConfigError(
+            f"no {title} is called '{name}'{hint}",
+            cause="; ".join(f"not used: {failure.source}: {failure.reason}" for failure in self.failures),
+            remedy=f"add --plugin {TRIAL}" if trial else f"available: {self.available(kind)}",
+        )
+
+
+def load_registry(files: Sequence[str] = ()) -> Registry:
+    """Load the plugins, single files among them, and register what they give."""
+    return build_registry(load_plugins(files))
+
+
+def build_registry(plugins: Plugins) -> Registry:
+    """Register everything that the plugins give; what breaks the contract is refused, the rest is used."""
+    failures = list(plugins.failures)
+    entries: dict[str, dict[str, Entry]] = {}
+    claims: dict[tuple[str, str], Sequence[Source]] = {}
+    for name, kind in {**KINDS, "command": COMMAND}.items():
+        given: dict[str, list[Entry]] = {}
+        for source, call in implementations(plugins, kind.hook):
+            for item in _collect(kind, source, call, failures):
+                try:
+                    verify(kind, item)
+                except PluginError as error:
+                    failures.append(Failure(source, error.message))
+                else:
+                    item = item if isinstance(item, Command) else guarded(name, kind.title, item, source)
+                    given.setdefault(item.name, []).append(Entry(item, source))
+        entries[name] = {key: claimed[0] for key, claimed in given.items() if len(claimed) == 1}
+        for key, claimed in given.items():
+            if len(claimed) > 1:
+                sources = claims[name, key] = tuple(entry.source for entry in claimed)
+                text = f"the {kind.title} '{key}' is claimed by {' and '.join(map(str, sources))}; neither is used"
+                failures.extend(Failure(source, text) for source in dict.fromkeys(sources))
+    failures += _missing_terms(entries, claims)
+    return Registry(plugins=plugins, entries=entries, claims=claims, failures=tuple(failures))
+
+
+def _collect(kind: Kind, source: Source, call: Callable[[], Any], failures: list[Failure]) -> Sequence[Any]:
+    try:
+        return list(call())
+    except (Exception, SystemExit) as error:
+        failures.append(Failure(source, f"{kind.hook} raised {reason(error)}"))
+        return ()
+
+
+def _missing_terms(entries: Mapping[str, Mapping[str, Entry]], claims: Iterable[tuple[str, str]]) -> Iterator[Failure]:
+    """Yield a failure for each proposal term that a sampler names and no plugin gives; the sampler itself is used."""
+    known = {*entries["proposal"], *(name for kind, name in claims if kind == "proposal")}
+    for entry in entries["sampler"].values():
+        for term in () if isinstance(entry.item.proposal, str) else entry.item.proposal:
+            if term not in known:
+                text = f"the proposal term '{term}' of the sampler '{entry.item.name}': no plugin gives it"
+                yield Failure(entry.source, f"{text}; given: {', '.join(sorted(known))}")

@@ -1,0 +1,118 @@
+"""Gathers what a pair's panels are drawn from, and has them drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from jointtask.api.component import PanelComponent
+from jointtask.api.panel import Panel, PanelData, PanelExample
+from jointtask.api.record import OWN, RunRecord
+from jointtask.em.assembly import Assembly, chosen
+from jointtask.em.batches import Examples
+from jointtask.em.latents import Latents
+from jointtask.em.predict import Predictor
+from jointtask.registry.attribution import tolerated
+
+__all__ = ["draw_panels"]
+
+SHOWN = 6
+
+
+def draw_panels(
+    work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, record: RunRecord
+) -> list[Panel]:
+    """Draw the panels of every component that can draw this bridge's runs.
+
+    Parameters
+    ----------
+    work : Assembly
+        The run.
+    predictor : Predictor
+        What it trained.
+    examples : Examples
+        The training data, of which the same few are shown in every report.
+    latents : Latents
+        Their estimates.
+    record : RunRecord
+        With the scores, for the worst cases.
+    """
+    components = [
+        c
+        for c in work.registry.components("panel")
+        if isinstance(c, PanelComponent) and c.bridge == work.runfile.bridge.name
+    ]
+    if not components:
+        return []
+    names = list(examples.dataset.ids)
+    fixed = [names.index(name) for name in chosen(names, SHOWN)]
+    worst, worst_by = _worst(work, record)
+    data = PanelData(
+        fixed=[_training_example(work, predictor, examples, latents, position) for position in fixed],
+        worst=[_scored_example(work, predictor, position) for position in worst],
+        worst_by=worst_by,
+    )
+    panels: list[Panel] = []
+    for component in components:
+        with tolerated(work.context.progress.say, f"the panel '{component.name}'"):
+            panels += component.build(component.settings(), work.context)(data)
+    return panels
+
+
+def _training_example(
+    work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, position: int
+) -> PanelExample:
+    batch = examples.batch([position], prepared=True)
+    seen = int(latents.count[position]) > 0
+    base = work.pair.bridge.base(batch)[0].cpu() if seen else None
+    return _shown(
+        work, predictor, examples.dataset, position, batch, base, latents.reference[position, 0] if seen else None
+    )
+
+
+def _scored_example(work: Assembly, predictor: Predictor, position: int) -> PanelExample:
+    dataset = work.test if work.test is not None else work.validation
+    assert dataset is not None  # there are scores, so there is data
+    return _shown(work, predictor, dataset, position, dataset.batch([position]), None, None)
+
+
+def _shown(
+    work: Assembly,
+    predictor: Predictor,
+    dataset: Any,
+    position: int,
+    batch: Mapping[str, torch.Tensor],
+    base: torch.Tensor | None,
+    estimate: torch.Tensor | None,
+) -> PanelExample:
+    example = dataset.example(position)
+    frames = predictor.predict_frames(batch, [example.id])
+    prediction = predictor.finish(frames, [example])[0]
+    scores = {name: metric.score(prediction, example) for name, metric in work.metrics.items()}
+    return PanelExample(
+        example=example,
+        batch={name: tensor.cpu() for name, tensor in batch.items()},
+        predicted=frames.reference[0].cpu(),
+        base=base,
+        estimate=estimate,
+        prediction=prediction,
+        scores={name: value for name, value in scores.items() if isinstance(value, float)},
+    )
+
+
+def _worst(work: Assembly, record: RunRecord) -> tuple[Sequence[int], str]:
+    """Return the positions of the examples with the worst leading score, worst first, and that metric's name."""
+    ours = next((line for line in record.scores if line.predictor == OWN), None)
+    if ours is None or not ours.per_example:
+        return [], ""
+    name, values = next(iter(ours.per_example.items()))
+    better = next(iter(work.metrics[name].summaries.values())).better
+    # NaN is no score: such an example is neither good nor bad.
+    ranked = sorted(
+        (value if better == "higher" else -value, position)
+        for position, value in enumerate(values.values())
+        if value == value
+    )
+    return [position for _, position in ranked[:SHOWN]], name

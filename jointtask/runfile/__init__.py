@@ -1,0 +1,1 @@
+"""The run file: its tables as frozen records, read strictly, with overrides."""

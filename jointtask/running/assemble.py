@@ -1,0 +1,173 @@
+"""From a run file to built objects, in the order in which they depend on each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from attrs import evolve
+
+from jointtask.api.component import Context, SamplerComponent
+from jointtask.api.dataset import Dataset
+from jointtask.api.errors import ConfigError, DataError
+from jointtask.api.metric import Metric
+from jointtask.api.progress import Progress
+from jointtask.api.proposal import ProposalTerm
+from jointtask.api.randomness import derive
+from jointtask.em.assembly import Assembly, chosen
+from jointtask.em.estep import EStep
+from jointtask.em.optimizer import TaskOptimizer, make_optimizer
+from jointtask.em.pair import Pair
+from jointtask.em.processes import ALONE, World
+from jointtask.registry.registry import Registry
+from jointtask.runfile.schema import RunFile, RunTable, Table
+from jointtask.running.device import resolve_device
+from jointtask.running.overlap import overlaps
+from jointtask.running.preflight import require_conforming
+from jointtask.tools.cache import cache_folder
+
+__all__ = [
+    "assemble",
+    "assemble_optimizers",
+    "assemble_pair",
+    "make_context",
+    "read_data",
+    "score_metrics",
+]
+
+
+def make_context(table: RunTable, progress: Progress, device: str | None = None, world: World = ALONE) -> Context:
+    """Take the device, the threads and the cache folder."""
+    if table.threads:
+        torch.set_num_threads(table.threads)
+    return Context(
+        device=world.place(resolve_device(device or table.device)),  # type: ignore[arg-type]  # checked on the way in
+        workers=table.workers or os.cpu_count() or 1,
+        cache=cache_folder(),
+        progress=progress,
+    )
+
+
+def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: World = ALONE) -> Assembly:
+    """Build everything; data first, so that a fault in it comes before any model is built.
+
+    Raises
+    ------
+    UserError
+        If a component cannot be built from its settings.
+    """
+    context = make_context(runfile.run, progress, world=world)
+
+    def data(split: str, table: Table | None) -> Dataset | None:
+        return None if table is None else read_data(split, table, registry, context)
+
+    tables = runfile.data
+    train = read_data("train", tables.train, registry, context)
+    validation, test = data("validation", tables.validation), data("test", tables.test)
+    for overlap in overlaps({"train": train, "validation": validation, "test": test}):
+        progress.say(f"warning: {overlap}")
+    pair, context = assemble_pair(runfile, registry, evolve(context, train=train))
+    require_conforming(runfile, registry, pair, train)
+    component = registry.find("sampler", runfile.sampler.name)
+    assert isinstance(component, SamplerComponent)  # the registry refuses any other record of this kind
+    terms: dict[str, ProposalTerm] = {
+        table.name: registry.find("proposal", table.name).build(table.settings, context)
+        for table in runfile.proposal
+        if component.proposal == "all" or table.name in component.proposal
+    }
+    how = EStep(
+        sampler=component.build(runfile.sampler.settings, context),
+        terms=terms,
+        estimate=runfile.sampler.estimate,
+        draws=runfile.em.draws if runfile.sampler.estimate == "weighted" else 1,
+        seed=runfile.run.seed,
+        oracle_ids=frozenset(chosen(train.ids, runfile.em.oracle_examples)),
+        temperatures=runfile.em.temperatures,
+    )
+    return Assembly(
+        runfile=runfile,
+        registry=registry,
+        context=context,
+        train=train,
+        validation=validation,
+        test=test,
+        pair=pair,
+        how=how,
+        metrics=score_metrics([*runfile.evaluate.metrics, *runfile.evaluate.each_round], registry, context),
+        predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
+        world=world,
+    )
+
+
+def read_data(split: str, table: Table, registry: Registry, context: Context) -> Dataset:
+    """Read the data set of the table ``[data.SPLIT]``.
+
+    Raises
+    ------
+    DataError
+        If it cannot be used, naming the table.
+    """
+    try:
+        built: Dataset = registry.find("dataset", table.name).build(table.settings, context)
+    except DataError as error:
+        error.message = f"[data.{split}] {error.message}"
+        raise
+    return built
+
+
+def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tuple[Pair, Context]:
+    """Build the downstream task, the bridge and the upstream task, with weights that hang on the seed alone."""
+
+    def task(role: str, table: Any, known: Context) -> Any:
+        torch.manual_seed(derive(runfile.run.seed, "weights", role))
+        module = registry.find("task", table.name).build(table.settings, known)
+        layout = torch.channels_last if runfile.run.channels_last else torch.contiguous_format
+        return module.to(device=known.device, memory_format=layout).eval()
+
+    downstream = task("downstream", runfile.downstream, context)
+    context = evolve(context, downstream=downstream)
+    bridge = registry.find("bridge", runfile.bridge.name).build(runfile.bridge.settings, context)
+    context = evolve(context, bridge=bridge, grid=bridge.grid)
+    pair = Pair(
+        upstream=task("upstream", runfile.upstream, context),
+        downstream=downstream,
+        bridge=bridge,
+        device=context.device,
+        upstream_weight=runfile.upstream.weight,
+        downstream_weight=runfile.downstream.weight,
+        precision=torch.bfloat16 if runfile.run.precision == "bfloat16" else torch.float32,
+        downstream_batch=runfile.em.downstream_batch,
+    )
+    return pair, context
+
+
+def score_metrics(names: Sequence[str], registry: Registry, context: Context) -> dict[str, Metric]:
+    """Build metrics by name, each once."""
+    return {name: _build_default(registry, "metric", name, context) for name in names}
+
+
+def assemble_optimizers(pair: Pair, runfile: RunFile, epochs: int, steps: int) -> dict[str, TaskOptimizer]:
+    """Make the optimizer of each network, by role, for a run of `epochs` epochs of `steps` steps.
+
+    Raises
+    ------
+    ConfigError
+        If every parameter of both networks is frozen.
+    """
+    tables = {"upstream": runfile.upstream, "downstream": runfile.downstream}
+    optimizers = {
+        role: make_optimizer(module, tables[role].optimizer, epochs, steps) for role, module in pair.modules.items()
+    }
+    if not pair.learning:
+        raise ConfigError(
+            "nothing would learn: every parameter of both networks is frozen",
+            remedy="give at least one group of parameters a rate above 0 in optimizer.rate or optimizer.rates",
+        )
+    return optimizers
+
+
+def _build_default(registry: Registry, kind: str, name: str, context: Context) -> Any:
+    component = registry.find(kind, name)
+    return component.build(component.settings(), context)

@@ -1,0 +1,61 @@
+"""Examples that several data sets hold: what is learned from must not be what is scored."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+from jointtask.api.dataset import Dataset
+
+__all__ = ["Overlap", "overlaps"]
+
+_SHOWN = 3
+
+
+@frozen
+class Overlap:
+    """What two data sets share.
+
+    Attributes
+    ----------
+    one, other : str
+        What the data sets are called.
+    ids : sequence of (str, str)
+        The id of each shared example, in one and in the other.
+    """
+
+    one: str
+    other: str
+    ids: Sequence[tuple[str, str]]
+
+    def __str__(self) -> str:
+        named = ", ".join(a if a == b else f"{a} = {b}" for a, b in self.ids[:_SHOWN])
+        more = ", ..." if len(self.ids) > _SHOWN else ""
+        return f"{self.one} and {self.other} share {len(self.ids):,} examples: {named}{more}"
+
+
+def overlaps(sets: Mapping[str, Dataset | None]) -> list[Overlap]:
+    """Compare data sets, each two of them, by the content of their examples.
+
+    Parameters
+    ----------
+    sets : mapping of str to Dataset or None
+        By the name that the result gives them.
+
+    Returns
+    -------
+    list of Overlap
+        One for each two that share an example: the same input, whatever its annotation, where both tell
+        `input_digests`; the same `digests` otherwise.
+    """
+    found = []
+    for (one, a), (other, b) in itertools.combinations(sets.items(), 2):
+        if a is None or b is None:
+            continue
+        part = "input_digests" if hasattr(a, "input_digests") and hasattr(b, "input_digests") else "digests"
+        first, second = (dict(zip(getattr(data, part), data.ids, strict=True)) for data in (a, b))
+        if ids := sorted((first[digest], second[digest]) for digest in first.keys() & second.keys()):
+            found.append(Overlap(one, other, ids))
+    return found

@@ -1,0 +1,112 @@
+"""When a run directory belongs to the run that is asked for."""
+
+from __future__ import annotations
+
+import platform
+import tomllib
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from jointtask.api.errors import ConfigError
+from jointtask.em.assembly import Assembly
+from jointtask.registry.registry import Registry
+from jointtask.runfile.load import dump, load, parse
+from jointtask.running.device import device_name
+from jointtask.running.directory import RunDirectory
+from jointtask.running.weights import digest_start
+
+__all__ = ["require_same_run", "versions_of"]
+
+_ASIDE = frozenset(
+    {"run.name", "run.output", "run.device", "run.threads", "run.workers", "run.checkpoint_seconds", "em.rounds"}
+)
+
+
+def versions_of(work: Assembly) -> dict[str, Any]:
+    """Return what a run's outcome hangs on beside its run file: versions, device, threads, data."""
+    return {
+        "jointtask": version("jointtask"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "plugins": work.registry.versions(work.runfile.components()),
+        "code": work.registry.code(work.runfile.components()),
+        "device": device_name(work.context.device),
+        "threads": torch.get_num_threads(),
+        "start": digest_start(work.runfile.run.start),
+        "processes": work.world.size,
+        "data": {name: data.fingerprint for name, data in work.data.items()},
+    }
+
+
+def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
+    """Refuse a directory that holds another run.
+
+    Returns
+    -------
+    list of str
+        What differs and does not matter to what the run is, but to whether it resumes bit for bit.
+
+    Raises
+    ------
+    ConfigError
+        Listing every difference.
+    """
+    old = _flat(_resolved(directory, work.registry))
+    new = _flat(tomllib.loads(dump(work.runfile)))
+    before, now = directory.read_versions(), versions_of(work)
+    lines = _differences(
+        {key: value for key, value in old.items() if key not in _ASIDE},
+        {key: value for key, value in new.items() if key not in _ASIDE},
+    )
+    for part in ("plugins", "data", "start"):
+        lines += _differences(_flat({part: before.get(part, type(now[part])())}), _flat({part: now[part]}))
+    if new["em.rounds"] < old["em.rounds"]:
+        lines.append(f"em.rounds: was {old['em.rounds']}, is {new['em.rounds']}; rounds can grow, not shrink")
+    if lines:
+        raise ConfigError(
+            "\n    ".join([f"{directory.path} holds another run:", *lines]),
+            remedy="give this run another name (--set run.name=...), or start the old one again with --fresh",
+        )
+    loose = ("device", "threads", "processes", "torch")
+    before.setdefault("processes", 1)  # as in every run from before there could be more
+    code = before.get("code", {})
+    edited = [name for name, digest in now["code"].items() if code.get(name, digest) != digest]
+    return [
+        f"warning: the code of {name} was edited since this run began; --fresh starts the run again" for name in edited
+    ] + [
+        f"{name} was {before.get(name)}, is {now[name]}: the run goes on, but not bit for bit as it would have"
+        for name in loose
+        if before.get(name) != now[name]
+    ]
+
+
+def _resolved(directory: RunDirectory, registry: Registry) -> Mapping[str, Any]:
+    """Return what a run was asked for, with the defaults of settings that have come since."""
+    try:
+        return tomllib.loads(dump(load(directory.config, (), registry)))
+    except ConfigError:  # it names what is gone since, and is another run by its text
+        return parse(directory.config)
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{key}: was {old.get(key, 'absent')!r}, is {new.get(key, 'absent')!r}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{path}.")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            flat |= _flat({str(i): item for i, item in enumerate(value)}, f"{path}.")
+        else:
+            flat[path] = value
+    return flat

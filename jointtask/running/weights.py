@@ -1,0 +1,87 @@
+"""Trained weights of a pair: into its networks, from a run directory or a file of one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from jointtask.api.errors import ConfigError
+from jointtask.em.pair import Pair
+
+__all__ = ["digest_start", "fill", "pair_tensors", "start_from"]
+
+
+def pair_tensors(pair: Pair) -> dict[str, Tensor]:
+    """Return the weights of both networks, as ``<role>.<name>``: what `model.safetensors` holds."""
+    return {
+        f"{role}.{name}": tensor
+        for role, module in pair.modules.items()
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def fill(pair: Pair, weights: Mapping[str, Tensor], source: Path, remedy: str) -> None:
+    """Load ``<role>.<name>`` tensors into both networks, in the networks' own precision.
+
+    Raises
+    ------
+    ConfigError
+        If they do not fit.
+    """
+    for role, module in pair.modules.items():
+        prefix = f"{role}."
+        own = {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+        try:
+            module.load_state_dict(own)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"the weights in {source} do not fit the {role} network",
+                cause=str(error).splitlines()[0],
+                remedy=remedy,
+            ) from error
+
+
+def start_from(pair: Pair, start: str) -> None:
+    """Start both networks from what a finished run trained: `run.start`; empty, they stay as they are.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such run or file, or its weights do not fit these networks.
+    """
+    if not start:
+        return
+    path = _model(start)
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ConfigError(
+            f"run.start: {path} cannot be read", cause=str(error), remedy="name a model.safetensors that a run wrote"
+        ) from error
+    fill(pair, weights, path, "start from a run of the same two networks, with the same settings")
+
+
+def digest_start(start: str) -> str:
+    """Return the sha256 of the weights that a run starts from, empty where it starts from none."""
+    if not start:
+        return ""
+    with _model(start).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _model(start: str) -> Path:
+    path = Path(start)
+    if path.is_dir():
+        path = path / "model.safetensors"
+    if not path.is_file():
+        raise ConfigError(
+            f"run.start: there is no {path}",
+            cause="the run is not finished" if (path.parent / "config.toml").exists() else "",
+            remedy="name the directory of a finished run, or a model.safetensors",
+        )
+    return path

@@ -1,5 +1,0 @@
-"""`jointtask new`: packages and run files to start from."""
-
-from jointtask.scaffold.scaffold import KINDS, Scaffold, scaffold
-
-__all__ = ["KINDS", "Scaffold", "scaffold"]

@@ -1,0 +1,37 @@
+from . import text
+from .cache import CachedArrays, FaultsError, cache_folder, cached_arrays, explained
+from .files import replacing, write_atomic
+from .plain import to_plain
+from .plot import COLOURS, SIZE, STYLE, inside, look, svg
+from .progress import PlainProgress, SilentProgress, TerminalProgress, open_progress
+from .statistics import RESAMPLES, bootstrap_interval, mean_interval
+from .tensorfile import digest, save_tensors
+from .workers import spread
+
+__all__ = [
+    "COLOURS",
+    "RESAMPLES",
+    "SIZE",
+    "STYLE",
+    "CachedArrays",
+    "FaultsError",
+    "PlainProgress",
+    "SilentProgress",
+    "TerminalProgress",
+    "bootstrap_interval",
+    "cache_folder",
+    "cached_arrays",
+    "digest",
+    "explained",
+    "inside",
+    "look",
+    "mean_interval",
+    "open_progress",
+    "replacing",
+    "save_tensors",
+    "spread",
+    "svg",
+    "text",
+    "to_plain",
+    "write_atomic",
+]

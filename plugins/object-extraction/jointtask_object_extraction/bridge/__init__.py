@@ -1,0 +1,1 @@
+"""The bridge of object extraction: boxes, their crops, likelihoods and superpixel proposals."""

@@ -1,0 +1,1 @@
+"""Images and masks: decoded, paired, read from folders and published layouts, or generated."""

@@ -1,0 +1,246 @@
+"""The data set `image-folder`: a folder of images and a folder of masks."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b, file_digest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import frozen
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jointtask.api import Context, DataError
+from jointtask.tools import CachedArrays, FaultsError, cached_arrays
+from jointtask_object_extraction.data.decode import DecodeError, decode_image, squash
+from jointtask_object_extraction.data.masks import ENCODINGS, decode_mask, squash_mask
+from jointtask_object_extraction.data.pairing import Listing, Pair, find_pairs, some
+from jointtask_object_extraction.photograph import FRAME, Photograph
+from jointtask_object_extraction.settings import ImageFolder
+
+__all__ = ["FolderDataset", "image_folder", "read_pairs"]
+
+_VERSION = f"image-folder 1, frame {FRAME}"  # of how a file becomes a frame: part of every digest
+_ENCODINGS = tuple(ENCODINGS)
+_FRAMES = ("image", "mask")
+_EMPTY = "empty mask"
+
+
+@frozen
+class _Example:
+    """A pair of files, by content."""
+
+    pair: Pair
+    max_pixels: int
+    grey: bool
+    image_digest: str
+    digest: str
+
+    @property
+    def empty(self) -> DecodeError:
+        """The fault of an empty mask."""
+        return DecodeError(self.pair.mask or self.pair.image, _EMPTY)
+
+    def decode(self) -> tuple[Photograph, int]:
+        """Return the photograph, and the position of the mask's encoding in `ENCODINGS`."""
+        image = decode_image(self.pair.image, self.max_pixels)
+        if self.pair.mask is None:
+            return Photograph(self.pair.id, image, None), 0
+        mask, encoding = decode_mask(self.pair.mask, image.shape[:2], self.max_pixels, grey=self.grey)
+        return Photograph(self.pair.id, image, mask), _ENCODINGS.index(encoding)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the frames, and what the notes need: the object's share of the image, and the mask's encoding."""
+        photograph, encoding = self.decode()
+        arrays: dict[str, NDArray[Any]] = {"image": np.ascontiguousarray(squash(photograph.image).transpose(2, 0, 1))}
+        if photograph.mask is not None:
+            arrays["mask"] = squash_mask(photograph.mask).astype(np.uint8)
+            arrays["share"] = np.array(photograph.mask.mean())
+            arrays["encoding"] = np.array(encoding, dtype=np.uint8)
+        return arrays
+
+
+class FolderDataset:
+    """Pairs of files, with frames in the cache; a `jointtask.api.dataset.Dataset`, made by `image_folder`."""
+
+    def __init__(
+        self, examples: Sequence[_Example], frames: CachedArrays, rows: NDArray[np.intp], notes: Sequence[str]
+    ) -> None:
+        self.ids = [example.pair.id for example in examples]
+        self.digests = [example.digest for example in examples]
+        self.input_digests = [example.image_digest for example in examples]
+        self.fingerprint = _digest(*self.ids, *self.digests)
+        self.notes = notes
+        self._examples = examples
+        self._frames = frames
+        self._rows = rows
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.ids)
+
+    def batch(self, index: Sequence[int]) -> dict[str, Tensor]:
+        """Return the frames of B examples.
+
+        Parameters
+        ----------
+        index : sequence of int, (B,)
+            Positions.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``image`` (B, 3, 224, 224), uint8, RGB; with annotation also ``mask`` (B, 224, 224), uint8, 1 on the object.
+        """
+        frames = self._frames.batch(self._rows[np.asarray(index, dtype=np.intp)], _FRAMES)
+        return {name: torch.from_numpy(array) for name, array in frames.items()}
+
+    def example(self, index: int) -> Photograph:
+        """Decode one example at its own size."""
+        return self._examples[index].decode()[0]
+
+
+def image_folder(settings: ImageFolder, context: Context) -> FolderDataset:
+    """Read the folders; make the frames that are not in the cache yet.
+
+    Parameters
+    ----------
+    settings : ImageFolder
+        The folders, and which of their files are used.
+    context : Context
+        Its cache, workers and progress are used.
+
+    Returns
+    -------
+    FolderDataset
+        The examples in the order of their ids.
+
+    Raises
+    ------
+    DataError
+        Everything that is wrong with the data, at once.
+    RunError
+        If the cache cannot be used.
+    """
+    return read_pairs(find_pairs(settings), settings, context)
+
+
+def read_pairs(listing: Listing, settings: ImageFolder, context: Context) -> FolderDataset:
+    """Read what `find_pairs` listed, as `image_folder` does."""
+    examples, faults = _examples(listing.pairs, settings, context)
+    try:
+        frames = _frames(examples, settings, context)
+    except FaultsError as error:
+        raise _unusable(listing.problems, [*faults, *error.faults.values()]) from error
+
+    notes = list(listing.notes)
+    rows = np.arange(len(examples))
+    facts = frames.batch(rows, ("share", "encoding")) if settings.masks and examples else {}
+    if facts:
+        empty = [examples[row].empty for row in np.flatnonzero(facts["share"] == 0)]
+        if settings.empty == "error":
+            faults += empty
+        elif empty:
+            notes.append(f"skipped for their empty masks, {len(empty):,}: {some(str(e.path) for e in empty)}")
+        rows = np.flatnonzero(facts["share"] > 0)
+    if listing.problems or faults:
+        raise _unusable(listing.problems, faults)
+    if not len(rows):
+        raise DataError("no example is left", cause="; ".join(notes))
+    used = [examples[row] for row in rows]
+    if facts:
+        notes += _mask_notes(used, {name: values[rows] for name, values in facts.items()})
+    return FolderDataset(used, frames, rows, notes + _duplicate_notes(used))
+
+
+def _examples(
+    pairs: Sequence[Pair], settings: ImageFolder, context: Context
+) -> tuple[list[_Example], list[DecodeError]]:
+    grey = settings.encoding == "grey"
+    version = f"{_VERSION}, grey masks" if grey else _VERSION
+
+    def read(pair: Pair) -> _Example | DecodeError:
+        try:
+            image = _file_digest(pair.image)
+            mask = "" if pair.mask is None else _file_digest(pair.mask)
+        except DecodeError as error:
+            return error
+        return _Example(pair, settings.max_pixels, grey, image, _digest(version, image, mask))
+
+    examples: list[_Example] = []
+    faults: list[DecodeError] = []
+    with context.progress.phase("read files", len(pairs)) as bar, ThreadPoolExecutor(max(1, context.workers)) as pool:
+        for result in pool.map(read, pairs):
+            if isinstance(result, _Example):
+                examples.append(result)
+            else:
+                faults.append(result)
+            bar.advance()
+    return examples, faults
+
+
+def _frames(examples: Sequence[_Example], settings: ImageFolder, context: Context) -> CachedArrays:
+    def make(index: int) -> Mapping[str, NDArray[Any]]:
+        arrays = examples[index].arrays()
+        if settings.masks and settings.empty == "error" and arrays["share"] == 0:
+            raise examples[index].empty
+        return arrays
+
+    return cached_arrays(
+        context.cache / "frames",
+        [example.digest for example in examples],
+        make,
+        workers=context.workers,
+        progress=context.progress,
+        label="decode images",
+    )
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\n".join(parts).encode(), digest_size=20).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, lambda: blake2b(digest_size=20)).hexdigest()
+    except OSError as error:
+        raise DecodeError(path, "cannot be read", cause=error.strerror or str(error)) from error
+
+
+def _unusable(listed: Mapping[str, Sequence[str]], faults: Iterable[DataError]) -> DataError:
+    problems = defaultdict(list, {problem: list(names) for problem, names in listed.items()})
+    for fault in faults:
+        problem, name = (fault.problem, str(fault.path)) if isinstance(fault, DecodeError) else ("unusable", str(fault))
+        problems[problem].append(f"{name} ({fault.cause})" if fault.cause else name)
+    lines = [f"{problem}, {len(names):,}: {some(names)}" for problem, names in problems.items()]
+    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    skip = "; empty = 'skip' leaves empty masks out" if _EMPTY in problems else ""
+    return DataError(
+        "\n  ".join([f"the data cannot be used: {count}", *lines]),
+        remedy=f"correct or remove these files, or list those to use in a file named by `ids`{skip}",
+    )
+
+
+def _mask_notes(examples: Sequence[_Example], facts: Mapping[str, NDArray[Any]]) -> list[str]:
+    notes = [
+        f"masks read as {_ENCODINGS[code]}, {count:,}: {ENCODINGS[_ENCODINGS[code]]}"
+        for code, count in sorted(Counter(facts["encoding"].tolist()).items())
+    ]
+    notes.append(f"the object covers {np.median(facts['share']):.0%} of an image (median)")
+    if full := [examples[row].pair.id for row in np.flatnonzero(facts["share"] == 1)]:
+        notes.append(f"masks that cover the whole image, {len(full):,}: {some(full)}")
+    return notes
+
+
+def _duplicate_notes(examples: Sequence[_Example]) -> list[str]:
+    same: dict[str, list[str]] = defaultdict(list)
+    for example in examples:
+        same[example.image_digest].append(example.pair.id)
+    groups = [" = ".join(ids) for ids in same.values() if len(ids) > 1]
+    return [f"images that are there more than once, {len(groups):,}: {some(groups)}"] if groups else []

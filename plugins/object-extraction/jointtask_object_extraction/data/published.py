@@ -1,0 +1,195 @@
+"""Published data sets, in the folders that their authors' archives unpack to; docs/data.md tells how each is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+from attrs import frozen
+
+from jointtask.api import Component, Context, DataError
+from jointtask_object_extraction.settings import Duts, ImageFolder, ObjectExtractionData, PublishedData, Selection
+
+if TYPE_CHECKING:
+    from jointtask_object_extraction.data.folder import FolderDataset
+
+__all__ = ["LAYOUTS", "Layout", "published_components"]
+
+_SHOWN = 8
+_PLAIN = ("images", "masks")
+
+
+@frozen
+class Layout:
+    """Where a data set has its images and masks.
+
+    Attributes
+    ----------
+    title : str
+        What its authors call it.
+    images : int
+        How many they publish.
+    top : str
+        The folder that holds everything; a `root` may be this folder or the one above.
+    folders : sequence of (str, str)
+        Images and masks, inside that folder; the first pair that is there is taken.
+    page, terms : str
+        Where it comes from: the authors' page; the files to get there and what is known of their licence.
+    holds : str
+        A pattern that the folder must match something of, where the names in `folders` tell nothing.
+    unlabelled, encoding : str
+        As `ImageFolder` has them.
+    """
+
+    title: str
+    images: int
+    top: str
+    folders: Sequence[tuple[str, str]]
+    page: str
+    terms: str
+    holds: str = ""
+    unlabelled: Literal["error", "skip"] = "error"
+    encoding: Literal["auto", "grey"] = "auto"
+
+    @property
+    def origin(self) -> str:
+        """Where the data set comes from, for a user who lacks some of it."""
+        return f"{self.title} comes from {self.page} ({self.terms}); nothing is downloaded"
+
+
+_DUTS = "http://saliencydetection.net/duts"
+_RESEARCH = "for academic research; its images are ImageNet's"
+
+LAYOUTS: Mapping[str, Layout] = {
+    "msra10k": Layout(
+        title="MSRA10K (THUS10000)",
+        images=10_000,
+        top="MSRA10K_Imgs_GT",
+        folders=[("Imgs", "Imgs")],
+        page="https://mmcheng.net/msra10k",
+        terms="MSRA10K_Imgs_GT.zip; its authors ask to be cited",
+    ),
+    "thur15k": Layout(
+        title="THUR15K",
+        images=15_531,
+        top="THUR15000",
+        folders=[(".", ".")],
+        page="https://mmcheng.net/gsal",
+        terms="THUR15000.zip; its authors ask to be cited, its images are Flickr's",
+        holds="*/Src",
+        unlabelled="skip",
+    ),
+    "oe": Layout(
+        title="OE",
+        images=10_183,
+        top="OE",
+        folders=[("image", "groundtruth")],
+        page="https://objectextraction.github.io",
+        terms="image.zip, groundtruth.zip, train.list, test.list, OD.list; no licence stated",
+    ),
+    "pascal-s": Layout(
+        title="PASCAL-S",
+        images=850,
+        top="PASCAL-S",
+        folders=[("datasets/imgs/pascal", "datasets/masks/pascal"), ("imgs/pascal", "masks/pascal")],
+        page="http://cbs.ic.gatech.edu/salobj",
+        terms="salObj.zip; its images are PASCAL VOC 2010's",
+        encoding="grey",
+    ),
+    "ecssd": Layout(
+        title="ECSSD",
+        images=1_000,
+        top="ECSSD",
+        folders=[("images", "ground_truth_mask")],
+        page="https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html",
+        terms="images.zip, ground_truth_mask.zip; published for research, no licence stated",
+    ),
+    "duts-train": Layout(
+        title="DUTS-TR",
+        images=10_553,
+        top="DUTS-TR",
+        folders=[("DUTS-TR-Image", "DUTS-TR-Mask")],
+        page=_DUTS,
+        terms=f"DUTS-TR.zip; {_RESEARCH}",
+    ),
+    "duts-test": Layout(
+        title="DUTS-TE",
+        images=5_019,
+        top="DUTS-TE",
+        folders=[("DUTS-TE-Image", "DUTS-TE-Mask")],
+        page=_DUTS,
+        terms=f"DUTS-TE.zip; {_RESEARCH}",
+    ),
+}
+"""By component name, and by split where each has an archive of its own."""
+
+
+def published_components() -> Sequence[Component]:
+    """Return the data sets that are read where their authors put them."""
+
+    def component(name: str, settings: type[PublishedData], summary: str) -> Component:
+        return Component(name, settings, partial(_read, name), summary)
+
+    return [
+        component("msra10k", PublishedData, "MSRA10K, or THUS10000: 10,000 images with one object"),
+        component("thur15k", PublishedData, "THUR15K: the labelled images of five kinds of object"),
+        component("oe", ObjectExtractionData, "the paper's Object Extraction data set, by its lists"),
+        component("pascal-s", PublishedData, "PASCAL-S: 850 images of PASCAL VOC, the object where half agree"),
+        component("ecssd", PublishedData, "ECSSD: 1,000 images of complex scenes"),
+        component("duts", Duts, "DUTS-TR or DUTS-TE"),
+    ]
+
+
+def _read(name: str, settings: PublishedData, context: Context) -> FolderDataset:
+    # Listing components should not have to wait for torch.
+    from jointtask_object_extraction.data.folder import read_pairs
+    from jointtask_object_extraction.data.pairing import find_pairs
+
+    layout = LAYOUTS[f"{name}-{settings.split}" if isinstance(settings, Duts) else name]
+    images, masks = _locate(layout, Path(settings.root).expanduser())
+    folder = ImageFolder(
+        images=str(images),
+        masks=str(masks),
+        unlabelled=layout.unlabelled,
+        encoding=layout.encoding,
+        **{field.name: getattr(settings, field.name) for field in attrs.fields(Selection)},
+    )
+    try:
+        listing = find_pairs(folder)
+        dataset = read_pairs(listing, folder, context)
+    except DataError as error:
+        error.remedy = "; ".join(filter(None, (error.remedy, layout.origin)))
+        raise
+    notes = [f"recognised as {layout.title}: images in {images}, masks in {masks}"]
+    if listing.images != layout.images:
+        notes.append(f"{layout.title} is published with {layout.images:,} images, here are {listing.images:,}")
+    dataset.notes = [*notes, *dataset.notes]
+    return dataset
+
+
+def _locate(layout: Layout, root: Path) -> tuple[Path, Path]:
+    """Find the folders of images and masks: under `root`, or one or two folders deeper as archives are unpacked."""
+    places = [place for place in (root, root / layout.top, root / layout.top / layout.top) if place.is_dir()]
+    for place in places:
+        # Copies often have plain names inside: then it is the name of the folder that tells which data set it is.
+        for names in (*layout.folders, *([_PLAIN] if place.name == layout.top else [])):
+            images, masks = (place / name for name in names)
+            if images.is_dir() and masks.is_dir() and (not layout.holds or any(place.glob(layout.holds))):
+                return images, masks
+    plain = tuple(f"{layout.top}/{name}" for name in _PLAIN)
+    pairs = " or ".join(f"{images} with {masks}" for images, masks in (*layout.folders, plain))
+    found = "; ".join(f"in {place}: {_listing(place)}" for place in places) or "no such folder"
+    raise DataError(
+        f"no {layout.title} in {root}",
+        cause=f"looked for {layout.holds or pairs}, there or in its folder {layout.top}; found {found}",
+        remedy=f"name the folder that it was unpacked to; {layout.origin}",
+    )
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return (", ".join(names[:_SHOWN]) or "nothing") + more

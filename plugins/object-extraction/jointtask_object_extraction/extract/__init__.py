@@ -1,0 +1,1 @@
+"""The command `extract`: cutting objects out of images with a trained model."""

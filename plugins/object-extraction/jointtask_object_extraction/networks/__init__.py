@@ -1,0 +1,1 @@
+"""The localization and segmentation networks, their encoders and pretrained weights."""

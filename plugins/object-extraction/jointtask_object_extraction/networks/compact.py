@@ -1,0 +1,184 @@
+"""The compact networks: two tasks on one small trunk, trained from nothing or on pretrained maps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from jointtask.api import Batch, ConfigError, Context
+from jointtask_object_extraction.bridge.likelihood import BoxPrediction, BoxTask, MaskTask
+from jointtask_object_extraction.networks.mobilenet import encoder_and_head, mobilenet_encoder
+from jointtask_object_extraction.networks.trunk import SmallEncoder, Trunk
+from jointtask_object_extraction.photograph import FRAME
+from jointtask_object_extraction.settings import Localization, Segmentation
+
+__all__ = ["CompactLocalization", "CompactSegmentation", "SideHead", "compact_localization", "compact_segmentation"]
+
+
+def compact_localization(settings: Localization, context: Context) -> CompactLocalization:
+    """Make the localization network `compact`, or on MobileNetV2 `compact-mobilenet` or `mobilenet`.
+
+    Raises
+    ------
+    ConfigError, RunError
+        If the weights cannot be used.
+    """
+    trunk = _trunk(settings, context, taps=(13, 17))
+    view = {"compact": 56, "compact-mobilenet": 160, "mobilenet": settings.input_size or 160}[settings.network]
+    return CompactLocalization(trunk, view=view, doubts=settings.scale == "predicted")
+
+
+def compact_segmentation(settings: Segmentation, context: Context) -> CompactSegmentation:
+    """Make the segmentation network `compact`, or `compact-mobilenet` on MobileNetV2.
+
+    Raises
+    ------
+    ConfigError, RunError
+        If the weights cannot be used.
+    """
+    trunk = _trunk(settings, context, taps=(3, 6, 13))
+    if settings.network == "compact-mobilenet":
+        return CompactSegmentation(trunk, input_size=96, output_size=24)
+    return CompactSegmentation(trunk, input_size=64, output_size=16)
+
+
+def _trunk(settings: Localization | Segmentation, context: Context, taps: tuple[int, ...]) -> Trunk:
+    """Make the trunk that a run file asks for; `taps` are the scales of MobileNetV2."""
+    if settings.network in ("compact-mobilenet", "mobilenet"):
+        encoder = mobilenet_encoder(taps, settings, cache=context.cache)
+        return Trunk(encoder, encoder.channels, width=64)
+    if settings.weights:
+        raise ConfigError(
+            "the network 'compact' has no pretrained weights",
+            remedy='remove `weights`, or choose `network = "compact-mobilenet"`',
+        )
+    small = SmallEncoder()
+    return Trunk(small, small.channels, width=40)
+
+
+class SideHead(nn.Module):
+    """The four sides of a box, each the mean position under a map of attention of its own.
+
+    Parameters
+    ----------
+    width : int
+        Number of maps that it looks at.
+    doubts : bool
+        Whether it also says how sure it is of each side.
+    """
+
+    def __init__(self, width: int, *, doubts: bool = False) -> None:
+        super().__init__()
+        self.doubt = nn.Conv2d(width, 4, 1) if doubts else None
+        self.attend = nn.Conv2d(width, 4, 1)
+        self.stretch = nn.Parameter(torch.ones(4))  # a mean never reaches the outermost places by itself
+        self.shift = nn.Parameter(torch.zeros(4))
+
+    def forward(self, maps: Tensor) -> Tensor | BoxPrediction:
+        """Read (x1, y1, x2, y2) in frame units, (B, 4), off maps (B, width, H, W), with its doubt if it has any."""
+        score = self.attend(maps)
+        doubts = None if self.doubt is None else self.doubt(maps)
+        with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would round boxes to whole units
+            attention = score.to(self.stretch.dtype).flatten(2).softmax(dim=2).view_as(score)
+            x1, y1, x2, y2 = attention.unbind(dim=1)
+            across, down = _positions(attention, 3), _positions(attention, 2)
+            sides = [x1.sum(dim=1) @ across, y1.sum(dim=2) @ down, x2.sum(dim=1) @ across, y2.sum(dim=2) @ down]
+            box: Tensor = (torch.stack(sides, dim=1) * self.stretch + self.shift + 1) * (FRAME / 2)
+            if doubts is None:
+                return box
+            doubt = (attention * doubts.to(attention.dtype)).sum(dim=(2, 3))  # read where the side was
+            return BoxPrediction(box, doubt + _FIRST_DOUBT)
+
+
+_FIRST_DOUBT = 3.0
+"""Log standard deviation, in frame units, before training: about what a side is off by at first."""
+
+
+def _positions(maps: Tensor, dim: int) -> Tensor:
+    """Return the centres of the places along a dimension, from -1 to 1 across the frame."""
+    count = maps.shape[dim]
+    return (torch.arange(count, device=maps.device, dtype=maps.dtype) * 2 + 1) / count - 1
+
+
+class CompactLocalization(BoxTask):
+    """A trunk that sees the reduced frame, and four attended sides: an `UpstreamTask`.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        What it looks through.
+    view : int
+        Side that the frame is reduced to, in pixels.
+    doubts : bool
+        Whether it predicts the standard deviation of each side.
+    """
+
+    def __init__(self, trunk: Trunk, *, view: int, doubts: bool = False) -> None:
+        super().__init__()
+        self.view = view
+        self.trunk = trunk
+        self.head = SideHead(trunk.width, doubts=doubts)
+
+    def forward(self, batch: Batch) -> Tensor | BoxPrediction:
+        """Predict the box.
+
+        Parameters
+        ----------
+        batch : Batch
+            With `image`, (B, 3, 224, 224), RGB in [0, 255], uint8 or floating.
+
+        Returns
+        -------
+        Tensor, (B, 4), float32, or BoxPrediction
+            (x1, y1, x2, y2) in frame units; not necessarily a usable box.
+        """
+        image = batch["image"].to(self.head.stretch.dtype) / 255
+        view = F.interpolate(image, size=(self.view, self.view), mode="bilinear", align_corners=False, antialias=True)
+        box: Tensor | BoxPrediction = self.head(self.trunk(view))
+        return box
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters as the groups `encoder` and `head`."""
+        return encoder_and_head(self, self.trunk.encoder)
+
+
+class CompactSegmentation(MaskTask):
+    """A trunk that sees the crop, and one map of log odds: a `DownstreamTask`.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        What it looks through.
+    input_size : int
+        Side of the crops it is called with, in pixels.
+    output_size : int
+        Side of the trunk's maps for such crops, and so of the masks it predicts.
+    """
+
+    def __init__(self, trunk: Trunk, *, input_size: int, output_size: int) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.output_size = output_size
+        self.trunk = trunk
+        self.head = nn.Conv2d(trunk.width, 1, 1)
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """Predict the mask inside each crop.
+
+        Parameters
+        ----------
+        crop : Tensor, (M, 3, input_size, input_size), float32
+            RGB in [0, 1].
+
+        Returns
+        -------
+        Tensor, (M, output_size, output_size)
+            Log odds of the object.
+        """
+        logits: Tensor = self.head(self.trunk(crop))
+        return logits[:, 0]
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters as the groups `encoder` and `head`."""
+        return encoder_and_head(self, self.trunk.encoder)

@@ -1,0 +1,1 @@
+"""The command `score`: scoring masks that any program made."""

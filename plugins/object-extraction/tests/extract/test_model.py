@@ -1,0 +1,66 @@
+"""The trained model that ships: what is in its folder, and what it does to real photographs."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jointtask_object_extraction.data.decode import decode_image
+from jointtask_object_extraction.data.masks import decode_mask
+from jointtask_object_extraction.extract.model import SHIPPED, shipped
+from jointtask_object_extraction.metrics.measures import iou
+from jointtask_object_extraction.photograph import Photograph
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from jointtask.api import Context, NoSettings
+from jointtask.cli.app import app
+from jointtask.tools import SilentProgress
+
+DUTS = Path(__file__).parents[5] / "shared" / "data" / "DUTS-TR"
+
+
+def test_the_weights_are_small_finite_and_in_half_precision() -> None:
+    path = SHIPPED / "model.safetensors"
+    assert path.stat().st_size <= 15_000_000
+    tensors = load_file(path)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
+    assert sum(tensor.numel() for tensor in tensors.values()) <= 6_000_000
+
+
+def test_the_run_file_names_no_place_of_the_machine_that_trained_it() -> None:
+    text = (SHIPPED / "config.toml").read_text()
+    tomllib.loads(text)
+    assert '"/' not in text
+
+
+def test_extract_works_without_a_model_named(tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    image = np.full((150, 200, 3), (40, 120, 60), np.uint8)
+    cv2.circle(image, (120, 80), 40, (30, 40, 220), -1)
+    cv2.imwrite(str(tmp_path / "ball.png"), image)
+    result = CliRunner().invoke(app, ["extract", str(tmp_path / "ball.png"), "--to", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    mask = cv2.imread(str(tmp_path / "out" / "ball-mask.png"), cv2.IMREAD_GRAYSCALE) >= 128
+    truth = np.hypot(*(np.indices((150, 200)) - np.array([80, 120])[:, None, None])) <= 40
+    assert iou(mask.astype(np.float32), truth) > 0.8
+
+
+@pytest.mark.shared
+def test_the_model_cuts_objects_out_of_real_photographs(tmp_path: Path) -> None:
+    if not DUTS.is_dir():
+        pytest.skip(f"no photographs at {DUTS}")
+    context = Context(torch.device("cpu"), workers=1, cache=tmp_path, progress=SilentProgress())
+    predict = shipped(NoSettings(), context)
+    scores = []
+    for name in (DUTS / "val.txt").read_text().split()[:40]:
+        image = decode_image(DUTS / "images" / f"{name}.jpg", 10**8)
+        mask, _ = decode_mask(DUTS / "masks" / f"{name}.png", image.shape[:2], 10**8)
+        scores.append(iou(predict(Photograph(name, image, None)).probability, mask))
+    # On all 600 the mean is above 0.88 with a standard deviation of about 0.15: 0.80 lies more than three standard
+    # errors below, a false alarm in less than 1 of 1,000 versions of the model.
+    assert np.mean(scores) > 0.80

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
+
+from jointtask.api.randomness import Streams
+from jointtask.em.mstep import train_batch
+from jointtask.em.optimizer import make_optimizer
+from jointtask.em.pair import Pair
+from jointtask.runfile.schema import Optimizer
+
+DATA = Bumps(BumpData())
+ROWS = range(6)
+
+
+class Squared(LabelPoints):
+    """Learns from squared errors, and is judged by its cross entropy."""
+
+    def training_loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction.sigmoid() - target).square().sum(dim=1)
+
+
+def test_a_task_learns_from_its_training_loss_and_the_objective_keeps_its_energy() -> None:
+    torch.manual_seed(0)
+    downstream = Squared()
+    pair = Pair(
+        upstream=Locate(dropout=0.0),
+        downstream=downstream,
+        bridge=Interval(IntervalSettings()),
+        device=torch.device("cpu"),
+        upstream_weight=0.02,
+        downstream_weight=3.0,
+    )
+    ids, batch = [DATA.ids[row] for row in ROWS], DATA.batch(ROWS)
+    reference = pair.bridge.base(batch)[:, None]
+    seen = pair.bridge.augment(batch, reference, Streams(0, 0, ids, "augment"))
+    condition = pair.bridge.condition(seen.batch, seen.conditioned)
+    loss = 3 * downstream.training_loss(downstream(condition.input), condition.target)
+    gradients = torch.autograd.grad(loss.mean(), list(downstream.parameters()))
+    expected = [(value - 0.1 * slope).detach() for value, slope in zip(downstream.parameters(), gradients, strict=True)]
+    energy = 3 * downstream.energy(downstream(condition.input), condition.target)
+    assert torch.equal(pair.downstream_energy(downstream(condition.input), condition.target), energy)
+    upstream = pair.upstream_energy(pair.predict_upstream(seen.batch), seen.reference)
+
+    table = Optimizer(name="sgd", rate=0.1, momentum=0.0)
+    optimizers = {role: make_optimizer(module, table, 1, 1) for role, module in pair.modules.items()}
+    minimised = train_batch(pair, optimizers, ids, batch, reference, seed=0, epoch=0)
+
+    for found, wanted in zip(downstream.parameters(), expected, strict=True):
+        torch.testing.assert_close(found.detach(), wanted)
+    assert minimised["downstream"] == float(loss.detach().sum())
+    assert minimised["upstream"] == float(upstream.detach().sum()), "a task without a loss of its own learns by energy"
+
+
+def test_a_frozen_network_is_not_run() -> None:
+    torch.manual_seed(0)
+    upstream, downstream = Locate(dropout=0.0), LabelPoints()
+    upstream.requires_grad_(False)
+    upstream.register_forward_pre_hook(lambda *_: pytest.fail("run for nothing"))
+    pair = Pair(upstream, downstream, Interval(IntervalSettings()), torch.device("cpu"))
+    before = [value.clone() for value in downstream.parameters()]
+    table = Optimizer(name="sgd", rate=0.1)
+    optimizers = {role: make_optimizer(module, table, 1, 1) for role, module in pair.modules.items()}
+    batch = DATA.batch(ROWS)
+    base = pair.bridge.base(batch)[:, None]
+    minimised = train_batch(pair, optimizers, [DATA.ids[row] for row in ROWS], batch, base, seed=0, epoch=0)
+    assert list(minimised) == ["downstream"]
+    assert not any(torch.equal(new, old) for new, old in zip(downstream.parameters(), before, strict=True))

@@ -1,0 +1,115 @@
+"""Observers see a run from start to end; every hook is implemented by a plugin that the tests load."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jointtask.api.errors import RunError
+from jointtask.api.record import RunRecord
+from jointtask.registry.discover import HOOKS, load_plugins
+
+PluginFile = Callable[..., str]
+Run = Callable[..., RunRecord]
+TRIAL = "jointtask.testing.trial"
+HERE = Path(__file__).parents[1]
+
+OBSERVER = """
+from pathlib import Path
+
+def note(text):
+    with Path({log!r}).open("a") as file:
+        file.write(text + "\\n")
+
+@hookimpl
+def jointtask_run_started(record):
+    note(f"started {{record.name}} {{len(record.rounds)}}")
+
+@hookimpl
+def jointtask_round_finished(record):
+    note(f"round {{record.round}}")
+
+@hookimpl
+def jointtask_run_finished(record):
+    note(f"finished {{record.name}} {{len(record.scores)}}")
+
+@hookimpl
+def jointtask_run_failed(record, error):
+    note(f"failed {{record.name}} {{type(error).__name__}} {{error}}")
+
+def fail(target, random):
+    raise ValueError("on purpose")
+
+@hookimpl
+def jointtask_samplers():
+    build = lambda settings, context: fail
+    return [SamplerComponent("failing", NoSettings, build, "fails", exact=False, proposal="none")]
+"""
+
+RUN_FILE = """
+[run]
+name = "watched"
+[data.train]
+name = "trial-sequences"
+examples = 8
+[data.test]
+name = "trial-sequences"
+examples = 4
+[upstream]
+name = "trial-find"
+[downstream]
+name = "trial-mark"
+[bridge]
+name = "trial-interval"
+levels = [-2, 0, 2]
+[sampler]
+name = "none"
+[em]
+warmup_epochs = 1
+rounds = 2
+oracle_examples = 0
+[evaluate]
+metrics = ["trial-accuracy"]
+"""
+
+
+@pytest.fixture
+def watched(tmp_path: Path, plugin_file: PluginFile, jointtask_run: Run) -> Callable[..., list[str]]:
+    def run(*overrides: str) -> list[str]:
+        log, file = tmp_path / "log.txt", tmp_path / "run.toml"
+        file.write_text(RUN_FILE)
+        try:
+            jointtask_run(file, *overrides, plugins=(TRIAL, plugin_file(OBSERVER.format(log=str(log)))))
+        finally:
+            lines = log.read_text().splitlines()
+        return lines
+
+    return run
+
+
+def test_observers_see_a_run_from_start_to_end(watched: Callable[..., list[str]]) -> None:
+    assert watched() == ["started watched 0", "round 0", "round 1", "round 2", "finished watched 1"]
+
+
+def test_observers_see_a_run_fail(watched: Callable[..., list[str]], tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"the plugin odd\.py sha256:\w+ failed"):
+        watched("sampler.name=failing")
+    *before, last = (tmp_path / "log.txt").read_text().splitlines()
+    assert before == ["started watched 0", "round 0"]
+    assert last == "failed watched ValueError on purpose"
+
+
+def test_every_hook_has_a_test() -> None:
+    """By a plugin that the tests load: in a file of theirs, or in the plugin guide, whose code they run."""
+    files = [*HERE.rglob("*.py"), HERE.parent / "docs" / "plugins.md"]
+    implemented = {name for file in files for name in re.findall(r"^def (jointtask_\w+)\(", file.read_text(), re.M)}
+    assert not set(HOOKS) - implemented, "no test loads a plugin with these hooks"
+
+
+def test_an_implementation_may_take_fewer_arguments_than_its_hook(plugin_file: PluginFile) -> None:
+    loaded: Any = load_plugins([plugin_file("@hookimpl\ndef jointtask_run_failed(error):\n    ...\n")])
+    assert "odd" in loaded.loaded

@@ -1,0 +1,49 @@
+"""A function of one example, spread over processes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jointtask.api.errors import RunError
+from jointtask.tools.workers import spread
+
+
+class OfThisModule:
+    """Can be pickled, but not read by a process that cannot import this file."""
+
+    def __call__(self, example: int) -> int:
+        return os.getpid()
+
+
+def test_examples_keep_their_order() -> None:
+    with spread(math.sqrt, 2) as of_many:
+        assert of_many([4, 1, 9]) + of_many([0, 16]) == [2, 1, 3, 0, 4]
+
+
+def test_a_process_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with spread(os.getenv, 2) as of_many:
+        assert of_many(["OMP_NUM_THREADS"]) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("function", "workers"), [(OfThisModule(), 1), (OfThisModule(), 2), (lambda example: os.getpid(), 2)]
+)
+def test_what_cannot_be_sent_stays_here(function: Callable[[Any], Any], workers: int) -> None:
+    with spread(function, workers) as of_many:
+        assert of_many(range(3)) == 3 * [os.getpid()]
+
+
+def test_an_error_is_raised_where_it_can_be_read() -> None:
+    with spread(math.sqrt, 2) as of_many, pytest.raises(ValueError, match=r"nonnegative|math domain"):
+        of_many([4, -1])
+
+
+def test_a_process_that_ends_is_told() -> None:
+    with spread(os._exit, 2) as of_many, pytest.raises(RunError, match="ended without an answer"):
+        of_many([1])
