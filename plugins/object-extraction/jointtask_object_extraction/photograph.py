@@ -22,11 +22,11 @@ class Photograph:
     Attributes
     ----------
     id : str
-        Its name in the data set.
+        Name of the image in the data set.
     image : ndarray, (H, W, 3), uint8
-        RGB, EXIF orientation applied.
+        RGB values, with the EXIF orientation applied.
     mask : ndarray, (H, W), bool, or None
-        True on the object.
+        True on the object; None without annotation.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Extraction:
     Attributes
     ----------
     probability : ndarray, (H, W), float32
-        Of the object, in [0, 1]; the mask is where it is at least 0.5.
+        Probability of the object, in [0, 1]; the mask is where it is at least 0.5.
     box : ndarray, (4,), float32, or None
         Half-open (x1, y1, x2, y2) in image pixels, as predicted; None from a predictor without boxes.
     """

@@ -21,7 +21,7 @@ _BATCH = 64
 _LEVELS = 32
 
 _LEAST_CONTRAST = 1.0
-"""Of CIE Lab, about the least that can be seen; an image with less is of one colour."""
+"""Smallest contrast that counts, in CIE Lab units: about the least that can be seen."""
 
 
 def otsu(settings: NoSettings, context: Context) -> Predictor:
@@ -85,9 +85,9 @@ def training_data(context: Context, name: str) -> Dataset:
     Parameters
     ----------
     context : Context
-        With what the predictor is built.
+        Context that the predictor is built with.
     name : str
-        Of the predictor, for the error.
+        Name of the predictor, for the error message.
 
     Raises
     ------
@@ -125,9 +125,9 @@ def _best_level(mean: Tensor, train: Dataset, bar: Bar) -> float:
     score = torch.zeros(len(levels), dtype=torch.float64)
     for mask in _masks(train, bar):
         masks = mask.flatten(1).float()
-        inside = regions @ masks.T
-        union = regions.sum(dim=1, keepdim=True) + masks.sum(dim=1) - inside
-        score += (inside / union).sum(dim=1, dtype=torch.float64)
+        intersection = regions @ masks.T
+        union = regions.sum(dim=1, keepdim=True) + masks.sum(dim=1) - intersection
+        score += (intersection / union).sum(dim=1, dtype=torch.float64)
     return float(levels[score.argmax()])
 
 

@@ -13,8 +13,8 @@ from attrs import field, frozen
 from torch import Tensor
 
 from jointtask.api import Augmented, Batch, Condition, ConfigError, Context, LatentGrid, Streams
-from jointtask_object_extraction.bridge.augment import mirror_boxes, mirror_frames, recolour
-from jointtask_object_extraction.bridge.crop import clip_boxes, coverage, crop, paste
+from jointtask_object_extraction.bridge.augment import Augmentation
+from jointtask_object_extraction.bridge.crop import clip_boxes, coverage, crop, enlarge, paste
 from jointtask_object_extraction.bridge.likelihood import MaskTarget
 from jointtask_object_extraction.metrics.measures import mask_box
 from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE, Extraction, Photograph
@@ -26,10 +26,10 @@ _OUTSIDE = 1e-3
 """Probability of the object outside the reference, in the frame likelihood."""
 
 _EQUALLY = "equally"
-"""Marks a batch of the M-step in which each example weighs the same, whatever the area of its reference."""
+"""Key of a batch of the M-step in which each example has the same weight, whatever the area of its reference."""
 
 _ROUNDING = 1e-3
-"""What float32 may take off a side of exactly `MINIMUM_SIDE` units, and more."""
+"""Bound of the rounding error of float32 in a side, in frame units."""
 
 
 def box_adjustment(settings: BoxAdjustment, context: Context) -> BoxBridge:
@@ -42,10 +42,9 @@ def box_adjustment(settings: BoxAdjustment, context: Context) -> BoxBridge:
         weigh=settings.weigh,
         context=settings.context,
         annotation_scale=settings.annotation_scale if settings.center == "prediction" else None,
-        flip=settings.flip,
-        jitter=settings.jitter,
-        zoom=(settings.zoom[0], settings.zoom[1]),
-        colour=settings.colour,
+        augmentation=Augmentation(
+            settings.flip, settings.colour, (settings.zoom[0], settings.zoom[1]), settings.jitter
+        ),
         by_scale=bool(settings.scales),
     )
 
@@ -94,14 +93,8 @@ class BoxBridge:
     annotation_scale : float or None
         Standard deviation of an annotated side about the reference's, in frame units, where the E-step adjusts the
         predicted box; None where it adjusts the annotated one.
-    flip : bool
-        Whether `augment` mirrors.
-    jitter : float
-        How far `augment` moves a side at most, in frame units.
-    zoom : (float, float)
-        Between which factors `augment` enlarges a box about its centre before it moves its sides.
-    colour : float
-        By what share `augment` changes brightness, contrast and saturation at most.
+    augmentation : Augmentation
+        What `augment` changes at random.
     by_scale : bool
         Whether an adjustment is (x, y, log width, log height): the centre's displacement in frame units, and the
         logarithms of factors on width and height. False: the four sides' displacements.
@@ -114,10 +107,7 @@ class BoxBridge:
     weigh: Literal["area", "equally"] = "area"
     context: float = 1.0
     annotation_scale: float | None = None
-    flip: bool = False
-    jitter: float = 0.0
-    zoom: tuple[float, float] = (1.0, 1.0)
-    colour: float = 0.0
+    augmentation: Augmentation = field(factory=Augmentation)
     by_scale: bool = False
     keys: tuple[str, ...] = field(default=("image", "mask"), init=False)
     annotation: tuple[str, ...] = field(default=("mask",), init=False)
@@ -146,7 +136,7 @@ class BoxBridge:
         Parameters
         ----------
         frame : Tensor, (B, F, F)
-            Probabilities of the object.
+            Probability of the object at each pixel of the frame.
         reference : Tensor, (B, 4)
             The boxes that they were predicted through.
         """
@@ -243,38 +233,12 @@ class BoxBridge:
         )
         box = mask_box(probability >= 0.5)
         if box is None:
-            inner = clip_boxes(_enlarge(reference.float(), 1 / self.context), FRAME).numpy(force=True)
+            inner = clip_boxes(enlarge(reference.float(), 1 / self.context), FRAME).numpy(force=True)
             box = inner * (np.array([width, height, width, height], dtype=np.float32) / np.float32(FRAME))
         return Extraction(probability, box.astype(np.float32, copy=False))
 
     def augment(self, batch: Batch, reference: Tensor, random: Streams) -> Augmented:
-        """Mirror the examples and change their colours at random; zoom and jitter what the downstream task sees.
-
-        The result holds float32 images in [0, 255] if colours change. Each row draws 4 + 4 K + K numbers, whatever the
-        settings: one for mirroring, three for colour, one for each side, and one for each zoom.
-        """
+        """Mirror the examples and change their colours at random; zoom and jitter what the downstream task sees."""
         if self.weigh == "equally":
             batch = {**batch, _EQUALLY: torch.ones(len(reference), device=reference.device)}
-        drawn = random.uniform(4 + 5 * reference.shape[1]).to(reference)
-        sides, zoom = drawn[:, 4 : -reference.shape[1]], drawn[:, -reference.shape[1] :]
-        changed = dict(batch)
-        if self.flip:
-            mirrored = drawn[:, 0] < 0.5
-            changed |= {key: mirror_frames(changed[key], mirrored) for key in self.keys if key in changed}
-            reference = mirror_boxes(reference, mirrored, FRAME)
-        if self.colour:
-            changed["image"] = recolour(changed["image"], *(1 + self.colour * (2 * drawn[:, 1:4] - 1)).unbind(1))
-        conditioned = reference
-        if self.zoom != (1.0, 1.0):
-            least, most = map(math.log, self.zoom)
-            factor = torch.exp(least + (most - least) * zoom)[..., None]
-            conditioned = self.admit(_enlarge(conditioned, factor))
-        if self.jitter:
-            conditioned = self.admit(conditioned + self.jitter * (2 * sides.view_as(reference) - 1))
-        return Augmented(changed, reference, conditioned)
-
-
-def _enlarge(box: Tensor, factor: Tensor | float) -> Tensor:
-    """Multiply the sides of boxes (..., 4) by factors (..., 1), or by one, about their centres."""
-    margin = (box[..., 2:] - box[..., :2]) * ((factor - 1) / 2)
-    return box + torch.cat([-margin, margin], dim=-1)
+        return self.augmentation(batch, reference, random, keys=self.keys, admit=self.admit)

@@ -13,16 +13,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["clip_boxes", "coverage", "crop", "paste"]
+__all__ = ["clip_boxes", "coverage", "crop", "enlarge", "paste"]
 
 _FRAMES_AT_ONCE = 8
 _CROPS_AT_ONCE = 32
-"""On a CPU: so few that what the two stages hand over stays in its cache, and that their boxes lie close together."""
+"""Limits on a CPU: the intermediate rows of so many crops fit into its cache."""
 
 
 def clip_boxes(boxes: Tensor, frame: int) -> Tensor:
     """Return the parts of half-open boxes (..., 4) that lie in a square frame; nothing is left of a box outside it."""
     return boxes.clamp(0, frame)
+
+
+def enlarge(boxes: Tensor, factor: Tensor | float) -> Tensor:
+    """Multiply the sides of boxes (..., 4) by factors (..., 1), or by one factor, about their centres."""
+    margin = (boxes[..., 2:] - boxes[..., :2]) * ((factor - 1) / 2)
+    return boxes + torch.cat([-margin, margin], dim=-1)
 
 
 def coverage(low: Tensor, high: Tensor, length: int) -> Tensor:
@@ -31,9 +37,9 @@ def coverage(low: Tensor, high: Tensor, length: int) -> Tensor:
     Parameters
     ----------
     low, high : Tensor, (...)
-        Ends of the intervals.
+        Lower and upper ends of the intervals, in cells.
     length : int
-        Number of cells.
+        Number of cells on the line.
 
     Returns
     -------
@@ -66,26 +72,26 @@ def crop(frames: Tensor, boxes: Tensor, size: int) -> Tensor:
     low, high = clip_boxes(boxes.float().nan_to_num(), side).view(b, k, 2, 2).unbind(2)
     start, end = _windows(low, (high - low) / size, size, side)
     crops = torch.empty((b, k, c, size, size), dtype=torch.float32, device=frames.device)
-    for part in _parts(b, k, frames.device):
-        crops[part] = _average(frames[part[0]], start[part], end[part])
+    for chunk in _chunks(b, k, frames.device):
+        crops[chunk] = _average(frames[chunk[0]], start[chunk], end[chunk])
     return crops.view(b * k, c, size, size)
 
 
-def _parts(examples: int, references: int, device: torch.device) -> Iterator[tuple[slice, slice]]:
+def _chunks(examples: int, references: int, device: torch.device) -> Iterator[tuple[slice, slice]]:
     """Yield which frames, and which of their boxes, are cropped at once."""
-    some, each = max(1, examples), max(1, references)
+    frame_count, box_count = max(1, examples), max(1, references)
     if device.type == "cpu":
-        each = min(each, _CROPS_AT_ONCE)
-        some = min(_FRAMES_AT_ONCE, _CROPS_AT_ONCE // each)
-    for b in range(0, examples, some):
-        for k in range(0, references, each):
-            yield slice(b, b + some), slice(k, k + each)
+        box_count = min(box_count, _CROPS_AT_ONCE)
+        frame_count = min(_FRAMES_AT_ONCE, _CROPS_AT_ONCE // box_count)
+    for b in range(0, examples, frame_count):
+        for k in range(0, references, box_count):
+            yield slice(b, b + frame_count), slice(k, k + box_count)
 
 
 def _average(frames: Tensor, start: Tensor, end: Tensor) -> Tensor:
     """Average frames (B, C, H, W) over windows in x and y, (B, K, 2, S): (B, K, C, S, S)."""
     b, k, _, size = start.shape
-    if frames.device.type == "cpu":  # an accelerator would have to be waited for, to know what is not needed
+    if frames.device.type == "cpu":  # on an accelerator, reading the bounds would wait for it
         (left, top), (right, bottom) = start.amin(dim=(0, 1, 3)).tolist(), end.amax(dim=(0, 1, 3)).tolist()
         left, top = int(left), int(top)
         frames = frames[..., top : math.ceil(bottom), left : math.ceil(right)]

@@ -48,9 +48,9 @@ class BoxPrediction(NamedTuple):
     Attributes
     ----------
     box : Tensor, (B, 4)
-        Means, in frame units.
+        Means of the four sides (x1, y1, x2, y2), in frame units.
     log_scale : Tensor, (B, 4)
-        Logarithm of the standard deviations, in frame units.
+        Logarithms of the sides' standard deviations, in frame units.
     """
 
     box: Tensor
@@ -58,7 +58,8 @@ class BoxPrediction(NamedTuple):
 
 
 _LEAST_SCALE, _GREATEST_SCALE = 2.0, 112.0
-"""Standard deviations are held between these, in frame units: a scale that collapses would explain nothing away."""
+"""Bounds of the predicted standard deviations, in frame units; without the lower one the density could grow without
+limit."""
 
 
 def gaussian_energy(prediction: BoxPrediction, reference: Tensor) -> Tensor:
@@ -69,9 +70,9 @@ def gaussian_energy(prediction: BoxPrediction, reference: Tensor) -> Tensor:
     Parameters
     ----------
     prediction : BoxPrediction
-        Of B boxes; standard deviations are held between 2 and 112 frame units.
+        Predicted means and standard deviations of B boxes; deviations are held between 2 and 112 frame units.
     reference : Tensor, (B, 4)
-        In frame units.
+        Boxes whose density is asked for, in frame units.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def box_energy(box: Tensor, reference: Tensor) -> Tensor:
     Parameters
     ----------
     box, reference : Tensor, (B, 4)
-        In frame units.
+        Predicted boxes and those that they are compared with, in frame units.
 
     Returns
     -------
@@ -106,9 +107,9 @@ def mask_energy(logit: Tensor, target: MaskTarget) -> Tensor:
     Parameters
     ----------
     logit : Tensor, (M, H, W)
-        Log odds of the object.
+        Log odds of the object at each output.
     target : MaskTarget
-        Of the same M segmentations.
+        Targets of the same M segmentations.
 
     Returns
     -------
@@ -126,24 +127,24 @@ def jaccard_distance(logit: Tensor, mask: Tensor) -> Tensor:
     Parameters
     ----------
     logit : Tensor, (M, H, W)
-        Log odds of the object.
+        Log odds of the object at each output.
     mask : Tensor, (M, H, W), bool or floating
         1 on the object.
 
     Returns
     -------
     Tensor, (M,), float32 or better
-        In [0, 1]. One output is added to both areas: an empty mask, of which nothing is found, is at distance 0.
+        In [0, 1]. One output is added to both areas, so that an empty prediction of an empty mask has distance 0.
 
     Notes
     -----
     Rahman and Wang, "Optimizing Intersection-Over-Union in Deep Neural Networks for Image Segmentation", ISVC 2016.
     """
-    found = _at_least_float32(logit).sigmoid()
-    mask = mask.to(found.dtype)
-    common = (found * mask).sum(dim=(1, 2))
-    either = (found + mask - found * mask).sum(dim=(1, 2))
-    return 1 - (common + 1) / (either + 1)
+    probability = _at_least_float32(logit).sigmoid()
+    mask = mask.to(probability.dtype)
+    intersection = (probability * mask).sum(dim=(1, 2))
+    union = (probability + mask - probability * mask).sum(dim=(1, 2))
+    return 1 - (intersection + 1) / (union + 1)
 
 
 class BoxTask(nn.Module):

@@ -22,10 +22,10 @@ __all__ = ["NAME", "SuperpixelBoundaryTerm", "border_pixels", "superpixel_bounda
 NAME = "superpixel-boundary"
 
 _FLOOR = 1e-3
-"""Added to the share of boundary points, so that every reference can be proposed."""
+"""Addend to the share of boundary points, so that every reference can be proposed."""
 
 _POINTS_AT_ONCE = 1 << 18
-"""Border points looked up together: so few that they stay in the processor's cache."""
+"""Border points looked up together; more would not fit into the processor's cache."""
 
 
 def superpixel_boundary(settings: SuperpixelBoundary, context: Context) -> SuperpixelBoundaryTerm:
@@ -40,13 +40,13 @@ class SuperpixelBoundaryTerm:
     Attributes
     ----------
     points : int
-        c, looked at along the border of a reference.
+        Number of points along the border of a reference, c.
     segments : int
-        Superpixels of an image, about.
+        Approximate number of superpixels of an image.
     compactness : float
-        Of SLIC (Achanta et al., TPAMI 2012): larger is squarer.
+        Compactness of SLIC (Achanta et al., TPAMI 2012): larger values give squarer superpixels.
     iterations : int
-        Of SLIC, at most.
+        Greatest number of SLIC's iterations.
     """
 
     points: int
@@ -106,14 +106,14 @@ def border_pixels(reference: Tensor, points: int) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     reference : Tensor, (..., 4), float32
-        Boxes in frame units.
+        Boxes (x1, y1, x2, y2) in frame units.
     points : int
-        Number of points on each, c.
+        Number of points on the border of each box, c.
 
     Returns
     -------
     x, y : Tensor, (..., c), float32
-        Whole numbers; outside the frame where the border is.
+        Whole numbers, which lie outside the frame where the border does.
     """
     x1, y1, x2, y2 = reference[..., None].unbind(-2)
     width, height = (x2 - x1 - 1).clamp(min=0), (y2 - y1 - 1).clamp(min=0)

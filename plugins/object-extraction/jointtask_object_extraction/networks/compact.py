@@ -26,7 +26,7 @@ def compact_localization(settings: Localization, context: Context) -> CompactLoc
     """
     trunk = _trunk(settings, context, taps=(13, 17))
     view = {"compact": 56, "compact-mobilenet": 160, "mobilenet": settings.input_size or 160}[settings.network]
-    return CompactLocalization(trunk, view=view, doubts=settings.scale == "predicted")
+    return CompactLocalization(trunk, view=view, predicts_scale=settings.scale == "predicted")
 
 
 def compact_segmentation(settings: Segmentation, context: Context) -> CompactSegmentation:
@@ -63,36 +63,37 @@ class SideHead(nn.Module):
     Parameters
     ----------
     width : int
-        Number of maps that it looks at.
-    doubts : bool
-        Whether it also says how sure it is of each side.
+        Number of channels of the input maps.
+    predicts_scale : bool
+        Whether it also predicts the standard deviation of each side.
     """
 
-    def __init__(self, width: int, *, doubts: bool = False) -> None:
+    def __init__(self, width: int, *, predicts_scale: bool = False) -> None:
         super().__init__()
-        self.doubt = nn.Conv2d(width, 4, 1) if doubts else None
+        # "doubt" is the name in the weight files of earlier runs.
+        self.doubt = nn.Conv2d(width, 4, 1) if predicts_scale else None
         self.attend = nn.Conv2d(width, 4, 1)
-        self.stretch = nn.Parameter(torch.ones(4))  # a mean never reaches the outermost places by itself
+        self.stretch = nn.Parameter(torch.ones(4))  # a mean position cannot reach the frame's border without it
         self.shift = nn.Parameter(torch.zeros(4))
 
     def forward(self, maps: Tensor) -> Tensor | BoxPrediction:
-        """Read (x1, y1, x2, y2) in frame units, (B, 4), off maps (B, width, H, W), with its doubt if it has any."""
+        """Read (x1, y1, x2, y2) in frame units, (B, 4), off maps (B, width, H, W); with its scale if predicted."""
         score = self.attend(maps)
-        doubts = None if self.doubt is None else self.doubt(maps)
+        log_scales = None if self.doubt is None else self.doubt(maps)
         with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would round boxes to whole units
             attention = score.to(self.stretch.dtype).flatten(2).softmax(dim=2).view_as(score)
             x1, y1, x2, y2 = attention.unbind(dim=1)
             across, down = _positions(attention, 3), _positions(attention, 2)
             sides = [x1.sum(dim=1) @ across, y1.sum(dim=2) @ down, x2.sum(dim=1) @ across, y2.sum(dim=2) @ down]
             box: Tensor = (torch.stack(sides, dim=1) * self.stretch + self.shift + 1) * (FRAME / 2)
-            if doubts is None:
+            if log_scales is None:
                 return box
-            doubt = (attention * doubts.to(attention.dtype)).sum(dim=(2, 3))  # read where the side was
-            return BoxPrediction(box, doubt + _FIRST_DOUBT)
+            log_scale = (attention * log_scales.to(attention.dtype)).sum(dim=(2, 3))
+            return BoxPrediction(box, log_scale + _INITIAL_LOG_SCALE)
 
 
-_FIRST_DOUBT = 3.0
-"""Log standard deviation, in frame units, before training: about what a side is off by at first."""
+_INITIAL_LOG_SCALE = 3.0
+"""Logarithm of the standard deviation before training, in frame units: about the error of an untrained side."""
 
 
 def _positions(maps: Tensor, dim: int) -> Tensor:
@@ -107,18 +108,18 @@ class CompactLocalization(BoxTask):
     Parameters
     ----------
     trunk : Trunk
-        What it looks through.
+        Encoder and decoder that turn an image into maps.
     view : int
-        Side that the frame is reduced to, in pixels.
-    doubts : bool
+        Side of the reduced frame that the trunk sees, in pixels.
+    predicts_scale : bool
         Whether it predicts the standard deviation of each side.
     """
 
-    def __init__(self, trunk: Trunk, *, view: int, doubts: bool = False) -> None:
+    def __init__(self, trunk: Trunk, *, view: int, predicts_scale: bool = False) -> None:
         super().__init__()
         self.view = view
         self.trunk = trunk
-        self.head = SideHead(trunk.width, doubts=doubts)
+        self.head = SideHead(trunk.width, predicts_scale=predicts_scale)
 
     def forward(self, batch: Batch) -> Tensor | BoxPrediction:
         """Predict the box.
@@ -149,7 +150,7 @@ class CompactSegmentation(MaskTask):
     Parameters
     ----------
     trunk : Trunk
-        What it looks through.
+        Encoder and decoder that turn an image into maps.
     input_size : int
         Side of the crops it is called with, in pixels.
     output_size : int

@@ -16,9 +16,9 @@ class Standardise(nn.Module):
     Parameters
     ----------
     scale : InputScale
-        Of the weights.
+        Mean, standard deviation and channel order that the weights were trained with.
     white : float
-        The largest value of the images that come in: 255 for bytes, 1 for crops.
+        Largest value of the input images: 255 for bytes, 1 for crops.
     """
 
     mean: Tensor

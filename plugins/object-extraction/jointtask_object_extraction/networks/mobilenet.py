@@ -12,7 +12,7 @@ from jointtask_object_extraction.settings import Localization, Segmentation
 __all__ = ["FROZEN", "MobileNetV2", "encoder_and_head", "mobilenet_encoder"]
 
 FROZEN = 4
-"""Blocks that `mobilenet` networks keep as pretrained: edges and colours, and a third of the time of training."""
+"""Number of first blocks that `mobilenet` networks do not train: they are general, and cost a third of the time."""
 
 _STAGES = ((16, 1, 1, 1), (24, 6, 2, 2), (32, 6, 3, 2), (64, 6, 4, 2), (96, 6, 3, 1), (160, 6, 3, 2), (320, 6, 1, 1))
 """Channels, expansion, blocks and stride of the first block (Sandler et al., CVPR 2018, table 2)."""
@@ -30,7 +30,7 @@ class MobileNetV2(nn.Module):
     Attributes
     ----------
     channels : tuple of int
-        Of the maps at each tap.
+        Number of channels of the maps at each tap.
 
     Notes
     -----
@@ -51,12 +51,12 @@ class MobileNetV2(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map images (B, 3, H, W) in [-1, 1], RGB, sides multiples of 32, to the maps at the taps."""
-        maps, taken = image, []
+        maps, tapped = image, []
         for position, block in enumerate(self.features):
             maps = block(maps)
             if position in self.taps:
-                taken.append(maps)
-        return taken
+                tapped.append(maps)
+        return tapped
 
     def freeze(self, blocks: int) -> None:
         """Keep the first blocks as they are: they take no part in training."""
@@ -105,8 +105,9 @@ def mobilenet_encoder(taps: tuple[int, ...], settings: Localization | Segmentati
 
 def encoder_and_head(network: nn.Module, encoder: nn.Module) -> dict[str, list[nn.Parameter]]:
     """Split a network's parameters into its encoder's, which may come pretrained, and all others."""
-    known = set(encoder.parameters())
-    return {"encoder": list(encoder.parameters()), "head": [p for p in network.parameters() if p not in known]}
+    in_encoder = set(encoder.parameters())
+    head = [parameter for parameter in network.parameters() if parameter not in in_encoder]
+    return {"encoder": list(encoder.parameters()), "head": head}
 
 
 class _Bottleneck(nn.Module):

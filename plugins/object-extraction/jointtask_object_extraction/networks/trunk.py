@@ -23,9 +23,9 @@ class Trunk(nn.Module):
     encoder : torch.nn.Module
         Maps images (B, 3, H, W) in [-1, 1] to a list of maps, finest first.
     channels : sequence of int
-        Of the encoder's maps.
+        Number of channels of each of the encoder's maps.
     width : int
-        Number of maps of the result.
+        Number of channels of the result.
     """
 
     def __init__(self, encoder: nn.Module, channels: Sequence[int], width: int) -> None:
@@ -63,7 +63,7 @@ class SmallEncoder(nn.Module):
     Attributes
     ----------
     channels : tuple of int
-        Of the maps at each scale.
+        Number of channels of the maps at each scale.
     """
 
     channels = (32, 48)

@@ -41,7 +41,7 @@ class InputScale:
     Attributes
     ----------
     mean, std : tuple of 3 float
-        In the network's channel order, in grey levels.
+        Mean and standard deviation by channel, in the network's order, in grey levels.
     bgr : bool
         Whether the network's channels are blue, green, red.
     """
@@ -75,11 +75,11 @@ def load_convolutions(module: nn.Module, source: str, sha256: str, names: Mappin
     Parameters
     ----------
     module : torch.nn.Module
-        What receives them.
+        Network that the tensors are copied into.
     source : str
-        A safetensors file, or an https URL of one.
+        Path of a safetensors file, or an https URL of one.
     sha256 : str
-        Of the file, as hexadecimal digits; may be empty for a local file.
+        Digest of the file, 64 hexadecimal digits; may be empty for a local file.
     names : mapping of str to str
         From the file's keys to the module's parameters or buffers. Other keys of the file are not read.
     cache : pathlib.Path

@@ -5,7 +5,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import attrs
 import numpy as np
 import pytest
 import torch
@@ -373,7 +372,7 @@ class TestAugment:
         alone, _ = self.augment(bridge, batch, slice(5, 6))
         torch.testing.assert_close(alone.batch["image"][0], together.batch["image"][5], atol=1e-3, rtol=0)
         assert torch.equal(alone.conditioned[0], together.conditioned[5])
-        uncoloured, _ = self.augment(attrs.evolve(bridge, colour=0.0), batch)
+        uncoloured, _ = self.augment(make_bridge(flip=True, jitter=5.0), batch)
         assert torch.equal(uncoloured.conditioned, together.conditioned)
 
 
