@@ -6,7 +6,7 @@ BIN := .venv/bin
 PLUGINS := object-extraction digit-reading event-detection saliency-baselines
 PINS := pyproject.toml $(PLUGINS:%=plugins/%/pyproject.toml) constraints.txt
 
-.PHONY: demo test lint
+.PHONY: demo docs lint test
 
 demo: .venv/installed
 	$(BIN)/jointtask run examples/object_extraction.toml --output $(OUTPUT)
@@ -20,6 +20,10 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
+
 .venv/installed: $(PINS)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -c constraints.txt -e . $(PLUGINS:%=-e plugins/%)
@@ -27,4 +31,8 @@ lint: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e 'plugins/%[test]')
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/pip install -q -c constraints.txt -e '.[docs]'
 	touch $@

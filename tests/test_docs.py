@@ -317,3 +317,29 @@ def test_every_dependency_is_pinned() -> None:
         wanted = [project["dependencies"], *project["optional-dependencies"].values()]
         names = {re.split(r"[^\w-]", text)[0].lower() for group in wanted for text in group}
         assert names - ours <= pinned
+
+
+def test_two_upstream_networks_are_one_task_as_the_page_of_limits_says() -> None:
+    ((_, text),) = blocks(DOCS / "limits.md", "python")
+    names: dict[str, Any] = {}
+    exec(text, names)
+    places = [torch.zeros(4, 1), torch.zeros(4, 2)]
+
+    class Part(torch.nn.Module):
+        def __init__(self, place: torch.Tensor) -> None:
+            super().__init__()
+            self.place = torch.nn.Parameter(place[:1])
+
+        def forward(self, batch: Any) -> torch.Tensor:
+            return self.place.expand(len(batch["x"]), -1)
+
+        def energy(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            return (prediction - target).square().sum(dim=1)
+
+        def reference(self, prediction: torch.Tensor) -> torch.Tensor:
+            return prediction
+
+        def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
+            return {"all": [self.place]}
+
+    check_task(names["Both"](*map(Part, places)), {"x": torch.zeros(4, 5)}, torch.ones(4, 3))
