@@ -76,7 +76,7 @@ def jointtask_datasets() -> Sequence[Component]:
         Component(
             "synthetic-objects",
             SyntheticObjects,
-            deferred("jointtask_object_extraction.data.synthetic:synthetic_objects"),
+            deferred("jointtask_object_extraction.data.synthetic_scenes.dataset:synthetic_objects"),
             "generated scenes; needs no download",
         ),
         *published_components(),

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from jointtask_object_extraction.data.synthetic import SyntheticDataset, synthetic_objects
+from jointtask_object_extraction.data.synthetic_scenes.dataset import SyntheticDataset, synthetic_objects
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.predictors import Predictor, colour_contrast, mean_mask, otsu
 from jointtask_object_extraction.settings import SyntheticObjects

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from attrs import evolve
-from jointtask_object_extraction.data.synthetic import synthetic_objects
+from jointtask_object_extraction.data.synthetic_scenes.dataset import synthetic_objects
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.settings import SyntheticObjects
 from jointtask_saliency_baselines.descriptors import LENGTH, fit_basis, gradients, window_masks

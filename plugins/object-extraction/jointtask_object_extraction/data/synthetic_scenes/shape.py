@@ -25,15 +25,16 @@ def draw_shape(
     Parameters
     ----------
     height, width : int
-        Of the frame, in pixels.
+        Size of the frame, in pixels.
     random : numpy.random.Generator
-        Where the shape comes from.
+        The generator of all random numbers.
     sides : (float, float)
-        Least and greatest side of its box, as a share of the frame's side; a bite may make a box a little smaller.
+        Smallest and largest side of the shape's box, as a share of the frame's side; bites may make it a little smaller.
 
     Returns
     -------
     ndarray, (height, width), bool
+        True on the shape.
     """
     kind = random.integers(4)
     parts = [_blob, _polygon, _ellipse, _body][kind](random)
@@ -44,7 +45,7 @@ def draw_shape(
 
     stretch = np.exp(random.uniform(-0.3, 0.3))
     share = np.clip(random.uniform(*sides) * np.array([stretch, 1 / stretch]), *sides)
-    corner = random.beta(0.6, 0.6, 2) * (1 - share)  # towards the sides, or the centre would be a good guess
+    corner = random.beta(0.6, 0.6, 2) * (1 - share)  # off-centre, so that the frame's centre is no good guess
     frame = np.array([width, height])
     parts = [((part - low) / (high - low) * share + corner) * frame for part in parts]
 

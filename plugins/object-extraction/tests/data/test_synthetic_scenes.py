@@ -12,7 +12,7 @@ import pytest
 import torch
 from jointtask_object_extraction.data import materials, scene
 from jointtask_object_extraction.data.masks import squash_mask
-from jointtask_object_extraction.data.synthetic import SyntheticDataset, synthetic_objects
+from jointtask_object_extraction.data.synthetic_scenes.dataset import SyntheticDataset, synthetic_objects
 from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE
 from jointtask_object_extraction.settings import SyntheticObjects
 
@@ -64,8 +64,8 @@ def test_an_example_depends_on_seed_split_and_position_alone(make: Make) -> None
 def test_another_process_makes_the_same() -> None:
     code = (
         "import hashlib\n"
-        "from jointtask_object_extraction.data.materials import load_materials\n"
-        "from jointtask_object_extraction.data.scene import make_scene\n"
+        "from jointtask_object_extraction.data.synthetic_scenes.materials import load_materials\n"
+        "from jointtask_object_extraction.data.synthetic_scenes.scene import make_scene\n"
         "materials = load_materials('validation')\n"
         "image, mask = [make_scene(materials, 3, i) for i in (7, 2)][1]\n"
         "print(hashlib.sha256(image.tobytes() + mask.tobytes()).hexdigest())\n"

@@ -1,4 +1,4 @@
-"""The photographs inside scikit-image, cut into what the scenes of one split may be made of."""
+"""The photographs that scikit-image carries, cut into the textures of each split."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Split = Literal["train", "validation", "test"]
 Pixels = NDArray[np.float32]
 
 _SHARES: dict[Split, tuple[float, float]] = {"train": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
-"""The part of each photograph, from left to right, that a split may see."""
+"""The part of each photograph, from left to right, that belongs to a split."""
 
 
 class _Region(NamedTuple):
@@ -35,7 +35,7 @@ class _Region(NamedTuple):
 
 
 _MOST_ROWS = 512
-"""A larger photograph is reduced to this height, so that all show their material at about the same scale."""
+"""Height to which larger photographs are reduced, so that all show their texture at about the same scale."""
 
 _OBJECTS = (
     _Region("astronaut.png", 190, 512, 0, 330),
@@ -53,20 +53,20 @@ _GROUNDS = (
 
 @frozen(eq=False)
 class Materials:
-    """What the scenes of one split are made of.
+    """The textures of the scenes of one split.
 
     Attributes
     ----------
     split : str
-        The split that may see it.
+        The split whose scenes use them.
     objects : tuple of ndarray, (H, W, 3), float32
         Colour photographs, in [0, 1].
     colours : ndarray, (number of objects, 3), float32
-        The mean of each.
+        The mean colour of each object photograph.
     grounds : tuple of ndarray, (H, W), float32
         Grey photographs of bricks, grass and gravel, of mean 0 and standard deviation 1.
     digest : str
-        Of the photographs.
+        Hexadecimal digest of the photographs' files.
     """
 
     split: Split

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jointtask.api import derive
-from jointtask_object_extraction.data.materials import Materials, Pixels
-from jointtask_object_extraction.data.shape import draw_shape
+from jointtask_object_extraction.data.synthetic_scenes.materials import Materials, Pixels
+from jointtask_object_extraction.data.synthetic_scenes.shape import draw_shape
 
 __all__ = ["make_scene"]
 
@@ -21,10 +21,10 @@ _SIZES = ((210, 280), (280, 210), (240, 240), (200, 300))
 """Heights and widths of the scenes."""
 
 _COARSE = 4
-"""What changes slowly is computed on every fourth pixel."""
+"""Slowly varying fields (light, relief) are computed on every fourth pixel and enlarged."""
 
 _MOST_GAIN = 2.0
-"""A dark piece of a photograph is brightened by this factor at most, or it would burn out."""
+"""Largest gain on a piece of a photograph: more would saturate dark pieces."""
 
 
 def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -33,11 +33,11 @@ def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.
     Parameters
     ----------
     materials : Materials
-        Of the scene's split.
+        The photographs that scenes of this split may be made of.
     seed : int
-        Of the data set.
+        The data set's seed.
     index : int
-        Position in the split.
+        The scene's position in the split.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def make_scene(materials: Materials, seed: int, index: int) -> tuple[NDArray[np.
 
 
 def _paint_patch(scene: Pixels, materials: Materials, random: np.random.Generator) -> None:
-    """Paint a flat piece of ground in another colour: what contrast alone takes for an object."""
+    """Paint a flat piece of ground in another colour, which colour contrast alone would take for an object."""
     height, width = scene.shape[1:]
     mask = draw_shape(height, width, random, sides=(0.12, 0.33))
     window = _window(mask, margin=3)

@@ -1,4 +1,4 @@
-"""The embedded data set: generated scenes, with nothing to download."""
+"""The data set `synthetic-objects`: generated scenes, nothing to download."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from jointtask.api import Context
 from jointtask.tools import cached_arrays
 from jointtask_object_extraction.data.decode import squash
 from jointtask_object_extraction.data.masks import squash_mask
-from jointtask_object_extraction.data.materials import load_materials
-from jointtask_object_extraction.data.scene import make_scene
+from jointtask_object_extraction.data.synthetic_scenes.materials import load_materials
+from jointtask_object_extraction.data.synthetic_scenes.scene import make_scene
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.settings import SyntheticObjects
 
 __all__ = ["SyntheticDataset", "synthetic_objects"]
 
 _VERSION = "synthetic-objects 3"
-"""Changed with every change of what a seed gives: part of every digest."""
+"""Part of every digest; raised whenever a seed gives another scene than before."""
 
 _KEPT = 256
-"""Scenes at their own size kept in memory (0.2 MB each); the others are made again when asked for."""
+"""Number of full-size scenes kept in memory (0.2 MB each); others are made again on demand."""
 
 
 class SyntheticDataset:
@@ -38,9 +38,9 @@ class SyntheticDataset:
     Parameters
     ----------
     settings : SyntheticObjects
-        Which examples.
+        Split, number of examples and seed.
     context : Context
-        Its cache, workers and progress are used.
+        The cache, the workers and the progress display.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class SyntheticDataset:
         self._materials = load_materials(settings.split)
         self._scene = lru_cache(maxsize=_KEPT)(self._make)
         self.ids = [f"{settings.split}-{index:05d}" for index in range(settings.examples)]
-        # the first scene stands for the libraries' arithmetic, which another version of them may change
+        # the first scene's pixels detect another version of the libraries, which may compute other scenes
         first = self.example(0).image.tobytes().hex()
         content = _digest(_VERSION, FRAME, self._materials.digest, settings.seed, first)
         self.digests = [_digest(content, name) for name in self.ids]
@@ -80,7 +80,7 @@ class SyntheticDataset:
         Parameters
         ----------
         index : sequence of int, (B,)
-            Positions.
+            Positions in the data set.
 
         Returns
         -------
