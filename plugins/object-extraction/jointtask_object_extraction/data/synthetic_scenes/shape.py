@@ -29,7 +29,7 @@ def draw_shape(
     random : numpy.random.Generator
         The generator of all random numbers.
     sides : (float, float)
-        Smallest and largest side of the shape's box, as a share of the frame's side; bites may make it a little smaller.
+        Smallest and largest side of the shape's box, as a share of the frame's side, before bites.
 
     Returns
     -------
