@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jointtask_object_extraction.data import materials, scene
 from jointtask_object_extraction.data.masks import squash_mask
+from jointtask_object_extraction.data.synthetic_scenes import materials, scene
 from jointtask_object_extraction.data.synthetic_scenes.dataset import SyntheticDataset, synthetic_objects
 from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE
 from jointtask_object_extraction.settings import SyntheticObjects
