@@ -1,6 +1,6 @@
 import pluggy
 
-from .bridge import Augmented, Bridge, CentredBridge, Condition, RelocatingBridge
+from .bridge import Augmented, Bridge, CentredBridge, Condition, CoveringBridge, RelocatingBridge
 from .component import Command, Component, Context, NoSettings, PanelComponent, SamplerComponent, deferred
 from .dataset import Dataset
 from .errors import ConfigError, DataError, PluginError, RunError, UserError, did_you_mean
@@ -30,6 +30,7 @@ __all__ = [
     "Condition",
     "ConfigError",
     "Context",
+    "CoveringBridge",
     "DataError",
     "Dataset",
     "DownstreamTask",

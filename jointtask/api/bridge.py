@@ -12,7 +12,7 @@ from jointtask.api.task import Batch, Prediction
 if TYPE_CHECKING:
     from jointtask.api.randomness import Streams
 
-__all__ = ["Augmented", "Bridge", "CentredBridge", "Condition", "RelocatingBridge"]
+__all__ = ["Augmented", "Bridge", "CentredBridge", "Condition", "CoveringBridge", "RelocatingBridge"]
 
 
 class Condition(NamedTuple):
@@ -69,7 +69,7 @@ class Bridge(Protocol):
 
     Notes
     -----
-    Two things a bridge may have beside these: see `CentredBridge` and `RelocatingBridge`.
+    Three things a bridge may have beside these: see `CentredBridge`, `CoveringBridge` and `RelocatingBridge`.
     """
 
     grid: LatentGrid
@@ -124,6 +124,19 @@ class CentredBridge(Protocol):
     """
 
     annotation_scale: float | None
+
+
+@runtime_checkable
+class CoveringBridge(Protocol):
+    """A bridge whose references cover parts of the frame; `restore` gives 0 where a reference does not cover it.
+
+    Predictions through several references are averaged over those that cover a place: outside of a reference, the
+    downstream task has not said that there is nothing. Without this part, every reference counts everywhere.
+    """
+
+    def covers(self, reference: Tensor) -> Tensor:
+        """Say which places of the frame references (B, K, D) cover: (B, K, ...), bool, the shape of `restore`."""
+        ...
 
 
 @runtime_checkable

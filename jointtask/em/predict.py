@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from jointtask.api.bridge import RelocatingBridge
+from jointtask.api.bridge import CoveringBridge, RelocatingBridge
 from jointtask.api.errors import ConfigError
 from jointtask.api.grid import LatentGrid
 from jointtask.api.randomness import Streams
@@ -25,7 +25,7 @@ class FramePrediction(NamedTuple):
     Attributes
     ----------
     frame : Tensor, (B, ...)
-        Probabilities, averaged over the references.
+        Probabilities, averaged over the references that cover a place; 0 where none does.
     reference : Tensor, (B, D)
         The predicted reference.
     spread : Tensor, (B, D)
@@ -43,8 +43,8 @@ class Predictor:
     With one draw, the downstream task is solved inside the predicted reference, as in the paper. With more, the
     references are drawn on the grid around the prediction, weighted by the upstream energy alone, and the restored
     predictions averaged: ``P(Y | I) = sum_R P(R | I) P(Y | I, R)``. With relocations, the reference is then taken from
-    what was predicted and the prediction made again inside it, as in coordinate ascent, and what all the references
-    gave is averaged.
+    what was predicted and the prediction made again inside it, as in coordinate ascent, and all these predictions are
+    averaged too. A reference counts only where it covers the frame, if the bridge says where (`CoveringBridge`).
 
     Parameters
     ----------
@@ -88,18 +88,30 @@ class Predictor:
             index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, self.draws).to(pair.device)
             reference = states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
         spread = _spread(bridge.grid, reference, centre)
-        frames = [self._solve(batch, reference)]
+        total, weight = self._solve(batch, reference)
+        frame = _divide(total, weight)
         for _ in range(self.relocations):
             assert isinstance(bridge, RelocatingBridge)  # `make_predictor` refuses any other
-            centre = bridge.relocate(frames[-1], centre)
-            frames.append(self._solve(batch, centre[:, None]))
-        return FramePrediction(frame=torch.stack(frames).mean(dim=0), reference=centre, spread=spread)
+            centre = bridge.relocate(frame, centre)
+            relocated, covered = self._solve(batch, centre[:, None])
+            frame = _divide(relocated, covered)
+            total, weight = total + relocated, weight + covered
+        return FramePrediction(frame=_divide(total, weight), reference=centre, spread=spread)
 
-    def _solve(self, batch: Batch, reference: Tensor) -> Tensor:
-        """Solve the downstream task inside references (B, K, D), and average what comes out in the frame: (B, ...)."""
+    def _solve(self, batch: Batch, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Solve the downstream task inside references (B, K, D).
+
+        Returns
+        -------
+        Tensor, (B, ...)
+            The restored predictions' mean over the references, 0 where a reference does not cover the frame.
+        Tensor, (B, ...)
+            The share of the references that cover each place.
+        """
         pair, bridge = self.pair, self.pair.bridge
         restored = bridge.restore(pair.predict_downstream(bridge.condition(batch, reference).input), reference)
-        return restored.mean(dim=1)
+        covers = bridge.covers(reference) if isinstance(bridge, CoveringBridge) else torch.ones_like(restored)
+        return restored.mean(dim=1), covers.to(restored).mean(dim=1)
 
     def predict(self, batch: Batch, examples: Sequence[Any]) -> list[Any]:
         """Predict B examples at their own size: what `Bridge.finish` returns for each."""
@@ -111,6 +123,11 @@ class Predictor:
         finish = self.pair.bridge.finish
         rows = zip(frames.frame.cpu(), frames.reference.cpu(), examples, strict=True)
         return [finish(frame, reference, example) for frame, reference, example in rows]
+
+
+def _divide(total: Tensor, weight: Tensor) -> Tensor:
+    """Divide sums (B, ...) by their weights; 0 where no reference has any."""
+    return torch.where(weight > 0, total / weight, torch.zeros_like(total))
 
 
 def _spread(grid: LatentGrid, reference: Tensor, centre: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointtask.api.bridge import Bridge, CentredBridge, RelocatingBridge
+from jointtask.api.bridge import Bridge, CentredBridge, CoveringBridge, RelocatingBridge
 from jointtask.api.grid import LatentGrid
 from jointtask.api.randomness import Streams
 from jointtask.api.task import Batch
@@ -206,6 +206,17 @@ def _optional(bridge: Bridge, batch: Batch, base: Tensor, downstream: Any) -> No
     if isinstance(bridge, CentredBridge):
         scale = bridge.annotation_scale
         assert scale is None or scale > 0, f"annotation_scale is {scale}; expected None or a number above 0"
+    if isinstance(bridge, CoveringBridge):
+        reference = _references(bridge, base)
+        with torch.inference_mode():
+            restored = bridge.restore(downstream(bridge.condition(batch, reference).input), reference)
+        covers = bridge.covers(reference)
+        assert covers.dtype == torch.bool, f"covers gave {covers.dtype}; expected torch.bool"
+        assert covers.shape == restored.shape, (
+            f"covers has the shape {tuple(covers.shape)}; expected that of restore, {tuple(restored.shape)}"
+        )
+        outside = restored[~covers]
+        assert not bool((outside != 0).any()), "restore is not 0 at places that covers leaves out"
     if isinstance(bridge, RelocatingBridge):
         with torch.inference_mode():
             frame = bridge.restore(downstream(bridge.condition(batch, base[:, None]).input), base[:, None])[:, 0]

@@ -204,11 +204,13 @@ class Interval:
     def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
         """Spread 16 probabilities over the reference: (B, K, 64), zero outside of it."""
         probability = torch.sigmoid(prediction).reshape(*reference.shape[:2], POINTS)
-        place = torch.arange(LENGTH, device=prediction.device) + 0.5
-        first, last = reference[..., :1], reference[..., 1:]
-        index = ((place - first) / (last - first) * POINTS).floor().long()
-        inside = (index >= 0) & (index < POINTS)
-        return probability.gather(2, index.clamp(0, POINTS - 1)) * inside
+        index = _part(reference)
+        return probability.gather(2, index.clamp(0, POINTS - 1)) * self.covers(reference)
+
+    def covers(self, reference: Tensor) -> Tensor:
+        """Say which places of the line lie in references (B, K, 2): (B, K, 64), bool."""
+        index = _part(reference)
+        return (index >= 0) & (index < POINTS)
 
     def finish(self, frame: Tensor, reference: Tensor, example: Example) -> Tensor:
         """Return the frame: it has the example's own size."""
@@ -267,3 +269,10 @@ def jointtask_predictors() -> Sequence[Component]:
         return lambda example: (example.values > 0.5).float()
 
     return [Component("trial-threshold", NoSettings, build, "values above one half")]
+
+
+def _part(reference: Tensor) -> Tensor:
+    """Return which of its 16 parts each place of the line falls into, for references (B, K, 2): (B, K, 64)."""
+    place = torch.arange(LENGTH, device=reference.device) + 0.5
+    first, last = reference[..., :1], reference[..., 1:]
+    return ((place - first) / (last - first) * POINTS).floor().long()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from attrs import evolve
 from torch import Tensor
 from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
 
@@ -50,3 +51,37 @@ def test_without_relocations_the_predicted_reference_stands() -> None:
     with torch.no_grad():
         torch.testing.assert_close(found.reference, pair.bridge.admit(pair.upstream(batch)))
     assert not found.spread.any()
+
+
+class Covering(Relocating):
+    """Says which samples a reference covers, and relocates to the middle half."""
+
+    def covers(self, reference: Tensor) -> Tensor:
+        place = torch.arange(64) + 0.5
+        return (place >= reference[..., :1]) & (place < reference[..., 1:])
+
+
+def test_a_place_that_one_reference_covers_takes_what_was_predicted_in_it() -> None:
+    pair = evolve(make_pair(), bridge=Covering(IntervalSettings()))
+    batch = {"line": DATA.batch(range(3))["line"]}
+    once, twice = (Predictor(pair, relocations=n).predict_frames(batch, IDS) for n in (0, 1))
+    inside = pair.bridge.covers(twice.reference[:, None])[:, 0]  # type: ignore[attr-defined]
+    covered = pair.bridge.covers(once.reference[:, None])[:, 0]  # type: ignore[attr-defined]
+    assert bool((covered & ~inside).any())
+    assert torch.equal(twice.frame[covered & ~inside], once.frame[covered & ~inside])
+    assert not twice.frame[~covered & ~inside].any()
+    solved = pair.predict_downstream(pair.bridge.condition(batch, twice.reference[:, None]).input)
+    again = pair.bridge.restore(solved, twice.reference[:, None])[:, 0]
+    torch.testing.assert_close(twice.frame[inside], ((once.frame + again) / 2)[inside])
+
+
+def test_without_a_word_about_coverage_every_reference_counts_everywhere() -> None:
+    batch = {"line": DATA.batch(range(3))["line"]}
+    pair = make_pair()
+    plain, covering = (
+        Predictor(p, relocations=1).predict_frames(batch, IDS)
+        for p in (pair, evolve(pair, bridge=Covering(IntervalSettings())))
+    )
+    assert torch.equal(plain.spread, covering.spread)
+    assert bool((covering.frame >= plain.frame - 1e-6).all())
+    assert bool((covering.frame > plain.frame + 1e-3).any())

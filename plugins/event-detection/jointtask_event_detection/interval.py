@@ -13,7 +13,7 @@ from jointtask.api import Augmented, Batch, Condition, Context, LatentGrid, Stre
 from jointtask_event_detection.detection import Detection
 from jointtask_event_detection.likelihood import LabelTarget
 from jointtask_event_detection.recording import LENGTH, Recording
-from jointtask_event_detection.resample import coverage, read, write
+from jointtask_event_detection.resample import coverage, inside, read, write
 from jointtask_event_detection.settings import IntervalAdjustment
 
 __all__ = ["SHORTEST", "IntervalBridge", "interval_adjustment"]
@@ -132,6 +132,10 @@ class IntervalBridge:
         """Write log odds (B * K, O) into recordings: probabilities (B, K, L), 0 outside the reference."""
         probability = prediction.float().sigmoid().reshape(*reference.shape[:2], self.points)
         return write(probability, reference, LENGTH)
+
+    def covers(self, reference: Tensor) -> Tensor:
+        """Say which samples of the recording have their middle in references (B, K, 2): (B, K, L), bool."""
+        return inside(reference, LENGTH)
 
     def finish(self, frame: Tensor, reference: Tensor, example: Recording) -> Detection:
         """Return the detection in one recording: probabilities (L,), and the reference (2,) without its margin."""

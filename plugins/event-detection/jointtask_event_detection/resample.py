@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["coverage", "read", "write"]
+__all__ = ["coverage", "inside", "read", "write"]
 
 
 def read(values: Tensor, reference: Tensor, points: int) -> Tensor:
@@ -47,12 +47,17 @@ def write(values: Tensor, reference: Tensor, length: int) -> Tensor:
     place = torch.arange(length, dtype=values.dtype, device=values.device) + 0.5
     first, last = reference[..., :1], reference[..., 1:]
     at = (place - first) / (last - first) * points - 0.5
-    inside = (place >= first) & (place < last)
     at = at.clamp(0, points - 1)
     low = at.floor().clamp(max=max(points - 2, 0))
     left = values.gather(2, low.long())
     right = values.gather(2, (low.long() + 1).clamp(max=points - 1))
-    return (left + (right - left) * (at - low)) * inside
+    return (left + (right - left) * (at - low)) * inside(reference, length)
+
+
+def inside(reference: Tensor, length: int) -> Tensor:
+    """Say which samples of a frame have their middle in half-open intervals (..., 2): (..., length), bool."""
+    place = torch.arange(length, dtype=reference.dtype, device=reference.device) + 0.5
+    return (place >= reference[..., :1]) & (place < reference[..., 1:])
 
 
 def coverage(reference: Tensor, length: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from jointtask.api import Augmented, Batch, Condition, ConfigError, Context, LatentGrid, Streams
 from jointtask_object_extraction.bridge.augment import Augmentation
-from jointtask_object_extraction.bridge.crop import clip_boxes, coverage, crop, enlarge, paste
+from jointtask_object_extraction.bridge.crop import clip_boxes, coverage, covers_pixels, crop, enlarge, paste
 from jointtask_object_extraction.bridge.likelihood import MaskTarget
 from jointtask_object_extraction.metrics.measures import mask_box
 from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE, Extraction, Photograph
@@ -220,6 +220,10 @@ class BoxBridge:
     def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
         """Paste logits (B * K, O, O) into their boxes (B, K, 4): probabilities (B, K, F, F), 0 outside the box."""
         return paste(prediction.float().sigmoid(), reference, FRAME).clamp_(0, 1)
+
+    def covers(self, reference: Tensor) -> Tensor:
+        """Say which pixels of the frame have their centre in boxes (B, K, 4): (B, K, F, F), bool."""
+        return covers_pixels(reference, FRAME)
 
     def finish(self, frame: Tensor, reference: Tensor, example: Photograph) -> Extraction:
         """Stretch a frame's probabilities (F, F) to the photograph.

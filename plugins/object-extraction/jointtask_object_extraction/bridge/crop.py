@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["clip_boxes", "coverage", "crop", "enlarge", "paste"]
+__all__ = ["clip_boxes", "coverage", "covers_pixels", "crop", "enlarge", "paste"]
 
 _FRAMES_AT_ONCE = 8
 _CROPS_AT_ONCE = 32
@@ -139,10 +139,23 @@ def paste(maps: Tensor, boxes: Tensor, frame: int) -> Tensor:
     step = cells / (high - low).clamp(min=1e-6)
     start, end = _windows(-low * step, step, frame, cells)
     matrix = coverage(start, end, cells).div_((end - start).clamp(min=1e-6)[..., None])
-    centre = torch.arange(frame, dtype=low.dtype, device=low.device) + 0.5
-    inside = (centre >= low[..., None]) & (centre < high[..., None])
-    columns, rows = matrix.mul_(inside[..., None]).unbind(1)
+    columns, rows = matrix.mul_(_centres_inside(low, high, frame)[..., None]).unbind(1)
     return torch.bmm(torch.bmm(rows, maps.float()), columns.transpose(1, 2)).view(b, k, frame, frame)
+
+
+def covers_pixels(boxes: Tensor, frame: int) -> Tensor:
+    """Say which pixels of a square frame have their centre in half-open boxes (..., 4): (..., F, F), bool.
+
+    These are the pixels that `paste` writes.
+    """
+    x1, y1, x2, y2 = clip_boxes(boxes.float(), frame).unbind(-1)
+    return _centres_inside(y1, y2, frame)[..., :, None] & _centres_inside(x1, x2, frame)[..., None, :]
+
+
+def _centres_inside(low: Tensor, high: Tensor, length: int) -> Tensor:
+    """Say which cells of a line have their centre in intervals ``[low, high)``, each (...): (..., length), bool."""
+    centre = torch.arange(length, dtype=low.dtype, device=low.device) + 0.5
+    return (centre >= low[..., None]) & (centre < high[..., None])
 
 
 def _windows(start: Tensor, step: Tensor, count: int, length: int) -> tuple[Tensor, Tensor]:
