@@ -1,7 +1,16 @@
 import pluggy
 
 from .bridge import Augmented, Bridge, CentredBridge, Condition, CoveringBridge, RelocatingBridge
-from .component import Command, Component, Context, NoSettings, PanelComponent, SamplerComponent, deferred
+from .component import (
+    Command,
+    Component,
+    Context,
+    NoSettings,
+    PanelComponent,
+    SamplerComponent,
+    TrainedComponent,
+    deferred,
+)
 from .dataset import Dataset
 from .errors import ConfigError, DataError, PluginError, RunError, UserError, did_you_mean
 from .grid import LatentGrid
@@ -63,6 +72,7 @@ __all__ = [
     "SurrogateTask",
     "Target",
     "Task",
+    "TrainedComponent",
     "UpstreamTask",
     "UserError",
     "__version__",

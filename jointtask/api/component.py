@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from jointtask.api.grid import LatentGrid
     from jointtask.api.progress import Progress
 
-__all__ = ["Command", "Component", "Context", "NoSettings", "PanelComponent", "SamplerComponent", "deferred"]
+__all__ = [
+    "Command",
+    "Component",
+    "Context",
+    "NoSettings",
+    "PanelComponent",
+    "SamplerComponent",
+    "TrainedComponent",
+    "deferred",
+]
 
 
 @frozen
@@ -99,6 +108,19 @@ class SamplerComponent(Component):
 
     exact: bool = field(kw_only=True)
     proposal: Literal["all", "none"] | tuple[str, ...] = field(kw_only=True)
+
+
+@frozen
+class TrainedComponent(Component):
+    """A predictor that is a trained pair, from which other runs may start: its name is a value of `run.start`.
+
+    Attributes
+    ----------
+    directory : pathlib.Path
+        A folder with the trained pair's `model.safetensors`.
+    """
+
+    directory: Path = field(kw_only=True)
 
 
 @frozen

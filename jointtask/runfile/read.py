@@ -231,11 +231,16 @@ class _Reader:
         except (ValueError, TypeError) as error:
             return self.fault(path, str(error.args[0] if error.args else error))
         paths = {
-            field.alias or field.name: absolute(getattr(made, field.name))
+            field.alias or field.name: self.path(field, getattr(made, field.name))
             for field in attrs.fields(cls)
             if field.init and field.metadata.get("path")
         }
         return attrs.evolve(made, **paths) if paths else made
+
+    def path(self, field: Attribute[Any], value: str) -> str:
+        """Return a path as an absolute one; a component's name, where one may stand for it, stays what it is."""
+        path, kind = absolute(value), field.metadata.get("named")
+        return value if kind and value in self.registry.entries[kind] and not os.path.exists(path) else path  # noqa: PTH110
 
     def cross_check(self, data: Mapping[str, Any]) -> None:
         """Find what is wrong between tables."""

@@ -32,7 +32,10 @@ _AT_LEAST_1: Any = validators.ge(1)
 
 
 def _help(text: str, **more: Any) -> dict[str, Any]:
-    """Metadata: ``path`` marks a path, ``component`` the kind of component that a table or a string names."""
+    """Metadata: ``path`` marks a path, ``component`` the kind of component that a table or a string names.
+
+    ``named`` is the kind of component whose name may stand where a path is expected; a file of that name goes first.
+    """
     return {"help": text, **more}
 
 
@@ -72,7 +75,12 @@ class RunTable:
     seed: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("everything random depends on it"))
     start: str = field(
         default="",
-        metadata=_help("a finished run's directory or its model.safetensors: both networks start from it", path=True),
+        metadata=_help(
+            "a finished run's directory, its model.safetensors, or a trained predictor's name: both networks start"
+            " from it",
+            path=True,
+            named="predictor",
+        ),
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
         default="auto", metadata=_help("a named device is a demand: the run fails where it is absent")
@@ -174,7 +182,9 @@ class EmTable:
     oracle_examples: int = field(
         default=8,
         validator=_AT_LEAST_0,
-        metadata=_help("examples compared with exhaustive enumeration in each round; 0 is none"),
+        metadata=_help(
+            "examples compared with exhaustive enumeration in each round, but not with the sampler `none`; 0 is none"
+        ),
     )
 
 

@@ -83,7 +83,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         estimate=runfile.sampler.estimate,
         draws=runfile.em.draws if runfile.sampler.estimate == "weighted" else 1,
         seed=runfile.run.seed,
-        oracle_ids=frozenset(chosen(train.ids, runfile.em.oracle_examples)),
+        oracle_ids=frozenset(chosen(train.ids, _oracle_examples(runfile))),
         temperatures=runfile.em.temperatures,
     )
     return Assembly(
@@ -99,6 +99,11 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
         world=world,
     )
+
+
+def _oracle_examples(runfile: RunFile) -> int:
+    """Return how many examples are enumerated: none for the sampler `none`, which looks for nothing."""
+    return 0 if runfile.sampler.name == "none" else runfile.em.oracle_examples
 
 
 def read_data(split: str, table: Table, registry: Registry, context: Context) -> Dataset:

@@ -115,7 +115,7 @@ def _run(directory: RunDirectory, work: Assembly, fresh: bool) -> RunRecord:
 def new_state(work: Assembly) -> State:
     """Return the state of a run that has done nothing yet."""
     em, pair = work.runfile.em, work.pair
-    start_from(pair, work.runfile.run.start)
+    start_from(pair, work.runfile.run.start, work.registry)
     epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
     steps = -(-len(work.train) // em.batch_size)
     return State(

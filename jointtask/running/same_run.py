@@ -35,7 +35,7 @@ def versions_of(work: Assembly) -> dict[str, Any]:
         "code": work.registry.code(work.runfile.components()),
         "device": device_name(work.context.device),
         "threads": torch.get_num_threads(),
-        "start": digest_start(work.runfile.run.start),
+        "start": digest_start(work.runfile.run.start, work.registry),
         "processes": work.world.size,
         "data": {name: data.fingerprint for name, data in work.data.items()},
     }

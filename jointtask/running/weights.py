@@ -10,8 +10,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from jointtask.api.errors import ConfigError
+from jointtask.api.component import TrainedComponent
+from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.em.pair import Pair
+from jointtask.registry.registry import Registry
 
 __all__ = ["digest_start", "fill", "pair_tensors", "start_from"]
 
@@ -46,7 +48,7 @@ def fill(pair: Pair, weights: Mapping[str, Tensor], source: Path, remedy: str) -
             ) from error
 
 
-def start_from(pair: Pair, start: str) -> None:
+def start_from(pair: Pair, start: str, registry: Registry) -> None:
     """Start both networks from what a finished run trained: `run.start`; empty, they stay as they are.
 
     Raises
@@ -56,7 +58,7 @@ def start_from(pair: Pair, start: str) -> None:
     """
     if not start:
         return
-    path = _model(start)
+    path = _model(start, registry)
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
@@ -66,22 +68,27 @@ def start_from(pair: Pair, start: str) -> None:
     fill(pair, weights, path, "start from a run of the same two networks, with the same settings")
 
 
-def digest_start(start: str) -> str:
+def digest_start(start: str, registry: Registry) -> str:
     """Return the sha256 of the weights that a run starts from, empty where it starts from none."""
     if not start:
         return ""
-    with _model(start).open("rb") as stream:
+    with _model(start, registry).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _model(start: str) -> Path:
+def _model(start: str, registry: Registry) -> Path:
+    """Return the file of weights that a run directory, a file or the name of a trained predictor stands for."""
+    trained = {each.name: each for each in registry.components("predictor") if isinstance(each, TrainedComponent)}
     path = Path(start)
+    if start in trained:
+        path = trained[start].directory
     if path.is_dir():
         path = path / "model.safetensors"
     if not path.is_file():
+        names = f", or one of {', '.join(trained)}" if trained else ""
         raise ConfigError(
-            f"run.start: there is no {path}",
+            f"run.start: there is no {path}{did_you_mean(Path(start).name, trained)}",
             cause="the run is not finished" if (path.parent / "config.toml").exists() else "",
-            remedy="name the directory of a finished run, or a model.safetensors",
+            remedy=f"name the directory of a finished run, or a model.safetensors{names}",
         )
     return path

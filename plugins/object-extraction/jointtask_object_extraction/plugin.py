@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from jointtask import hookimpl
-from jointtask.api import Command, Component, NoSettings, PanelComponent, deferred
+from jointtask.api import Command, Component, NoSettings, PanelComponent, TrainedComponent, deferred
 from jointtask_object_extraction.data.published import published_components
 from jointtask_object_extraction.metrics.components import metric_components
 from jointtask_object_extraction.settings import (
@@ -93,11 +94,12 @@ def jointtask_metrics() -> Sequence[Component]:
 def jointtask_predictors() -> Sequence[Component]:
     """Give the model that ships, and the predictors that a trained pair has to beat."""
     return [
-        Component(
+        TrainedComponent(
             "shipped",
             NoSettings,
             deferred("jointtask_object_extraction.extract.model:shipped"),
             "the trained model that comes with this plugin",
+            directory=Path(__file__).parent / "model",
         ),
         Component(
             "otsu",

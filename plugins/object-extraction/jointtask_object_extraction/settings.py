@@ -34,6 +34,11 @@ def _grows(instance: object, attribute: Any, value: Sequence[float]) -> None:
         raise ValueError(f"must be two positive factors, the smaller one first, got {list(value)}")
 
 
+def _span(instance: object, attribute: Any, value: Sequence[float]) -> None:
+    if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:
+        raise ValueError(f"must be two numbers from 0 to 1, the smaller one first, got {list(value)}")
+
+
 def _positive(instance: object, attribute: Any, value: Sequence[float]) -> None:
     if any(factor <= 0 for factor in value):
         raise ValueError(f"must be positive, got {list(value)}")
@@ -52,6 +57,11 @@ class Selection:
     without: str = field(default="", metadata=_help("text file of stems to leave out, one a line", path=True))
     limit: int = field(
         default=0, validator=_AT_LEAST_0, metadata=_help("use this many, chosen by a hash of the id; 0: all")
+    )
+    part: Sequence[float] = field(
+        default=(0.0, 1.0),
+        validator=_span,
+        metadata=_help("which part of them, in the order of a hash of the id: [0, 0.8] and [0.8, 1] share none"),
     )
     empty: Literal["error", "skip"] = field(default="error", metadata=_help("what to do with a mask without object"))
     max_pixels: int = field(

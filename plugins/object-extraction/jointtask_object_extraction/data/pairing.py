@@ -108,6 +108,10 @@ def find_pairs(settings: ImageFolder) -> Listing:
     if settings.masks and settings.unlabelled == "skip":
         unlabelled, wanted = _split(wanted, masks)
         notes += [f"left out, without a mask, {len(unlabelled):,}: {some(unlabelled)}"] if unlabelled else []
+    if tuple(settings.part) != (0, 1):
+        low, high = (round(edge * len(wanted)) for edge in settings.part)
+        notes.append(f"the part {settings.part[0]:g} to {settings.part[1]:g} by a hash of the id: {high - low:,}")
+        wanted = sorted(wanted, key=_shuffled)[low:high]
     chosen = sorted(wanted, key=_shuffled)[: settings.limit] if settings.limit else wanted
 
     pairs = []

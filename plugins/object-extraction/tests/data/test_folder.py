@@ -147,6 +147,18 @@ def test_a_limit_chooses_the_same_whatever_else_is_there(folder: Folder) -> None
     assert len(folder.read(limit=100)) == 6
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "count"), [(0, 1, 6), (0, 0.5, 3), (0.5, 1, 3), (0, 0.2, 1), (0.2, 1, 5), (0.3, 0.7, 2)]
+)
+def test_a_part_is_a_share_of_all(folder: Folder, low: float, high: float, count: int) -> None:
+    assert len(folder.read(part=(low, high)).ids) == count
+
+
+def test_parts_that_meet_share_nothing_and_leave_nothing(folder: Folder) -> None:
+    parts = [folder.read(part=part).ids for part in ((0, 0.2), (0.2, 0.8), (0.8, 1))]
+    assert sorted(id_ for part in parts for id_ in part) == folder.read().ids
+
+
 def test_images_and_masks_may_share_a_folder(folder: Folder) -> None:
     for mask in (folder.root / "masks").iterdir():
         mask.rename(folder.root / "images" / mask.name)

@@ -1,0 +1,163 @@
+"""What a run will cost, from one batch of each step, and whether its optimiser steps are enough to learn from."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+import torch
+
+from jointtask.em.assembly import Assembly
+from jointtask.em.batches import Examples
+from jointtask.em.estep import sample_batch
+from jointtask.em.latents import Latents
+from jointtask.em.mstep import train_batch
+from jointtask.em.predict import make_predictor
+from jointtask.em.score import Predict, one_by_one, score_batch, through
+from jointtask.running.assemble import assemble_optimizers
+from jointtask.tools import text
+
+__all__ = ["FEWEST_STEPS", "expected", "few_steps"]
+
+SAMPLED = 8
+"""Examples whose E-step is timed: enough to fill a batch of references, few enough for a large network on a CPU."""
+
+FEWEST_STEPS = {"random": 100, "trained": 20}
+"""Optimiser steps below which a run is unlikely to learn anything, by what its networks start from."""
+
+
+def expected(work: Assembly) -> Iterator[str]:
+    """Time one batch of each step, after one that warms up, and scale it to the run.
+
+    Parameters
+    ----------
+    work : Assembly
+        The built run; its networks are left as they are.
+
+    Yields
+    ------
+    str
+        Lines for the user: time by step, time of everything that a run does, memory.
+    """
+    em, total = work.runfile.em, len(work.train)
+    few = range(min(SAMPLED, em.estep_batch, total))
+    step = range(min(em.batch_size, total))
+    head = _Head(work.train, max(len(few), len(step)))
+    examples = Examples(head, work.how.terms, work.runfile, work.context)
+    per_estep = _estep_seconds(work, examples, few, oracle=False) / len(few)
+    per_mstep = _seconds(lambda: _learn(work, examples, step)) / len(step)
+    predictor = make_predictor(work.pair, work.runfile)
+    shown = [head.example(0)]
+    per_example = _seconds(lambda: predictor.predict(head.batch([0]), shown))
+    yield f"E-step: {per_estep * 1e3:.1f} ms an example, {text.duration(per_estep * total)} a round"
+    estep = per_estep * total
+    if count := len(work.how.oracle_ids):
+        per_oracle = max(0.0, _estep_seconds(work, examples, few[:1], oracle=True) - per_estep)
+        enumeration = per_oracle * count
+        yield f"exhaustive enumeration of {count} examples (em.oracle_examples): {text.duration(enumeration)} a round"
+        estep += enumeration
+    epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
+    training = em.rounds * estep + epochs * per_mstep * total
+    yield f"M-step: {per_mstep * 1e3:.1f} ms an example, {text.duration(per_mstep * total)} an epoch"
+    yield f"prediction: {per_example * 1e3:.1f} ms an example"
+    scoring = _scoring_seconds(work)
+    yield f"training, in all: about {text.duration(training)}; with scoring, about {text.duration(training + scoring)}"
+    dimensions = work.pair.bridge.grid.dimensions
+    latents = total * (4 * work.how.draws * dimensions + 8 * (1 + dimensions + dimensions**2))
+    yield f"latents: {latents / 2**20:.2f} MiB in memory; frames stay on disk"
+    if work.context.device.type == "cuda":
+        yield f"device memory, at most: {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
+
+
+def few_steps(work: Assembly) -> list[str]:
+    """Return a warning if a run takes too few optimiser steps for its networks to learn, in a list."""
+    em = work.runfile.em
+    epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
+    steps = epochs * -(-len(work.train) // em.batch_size)
+    tables = (work.runfile.upstream, work.runfile.downstream)
+    trained = bool(work.runfile.run.start) or any(_pretrained(table.settings) for table in tables)
+    fewest = FEWEST_STEPS["trained" if trained else "random"]
+    if steps >= fewest:
+        return []
+    start = "trained weights" if trained else "random weights"
+    ways = [
+        "raise em.warmup_epochs",
+        "lower em.batch_size",
+        *([] if trained else ["start from a trained run (run.start)"]),
+    ]
+    return [
+        f"warning: {steps} optimiser steps in all are too few to learn from {start}, where {fewest} are the least: "
+        f"{' or '.join(ways)}"
+    ]
+
+
+def _pretrained(settings: Any) -> bool:
+    """Say whether a task names weights that only training reads, by the mark that `without_pretraining` goes by."""
+    fields = (field for field in attrs.fields(type(settings)) if field.metadata.get("training_only"))
+    return any(getattr(settings, field.name) != field.default for field in fields)
+
+
+def _estep_seconds(work: Assembly, examples: Examples, rows: Sequence[int], *, oracle: bool) -> float:
+    """Time the E-step of some examples, with their exhaustive enumeration or without."""
+    grid = work.pair.bridge.grid
+    batch, ids = examples.batch(rows, prepared=True), examples.ids(rows)
+    base = work.pair.bridge.base(batch)
+    history = Latents.empty(len(rows), 1, grid.dimensions).history(torch.arange(len(rows)), base)
+    how = attrs.evolve(work.how, oracle_ids=frozenset(ids) if oracle else frozenset())
+    # One example is a batch of its own when it is enumerated: hundreds of states warm up by themselves.
+    return _seconds(lambda: sample_batch(work.pair, how, 1, ids, batch, history, base), warm=not oracle)
+
+
+def _scoring_seconds(work: Assembly) -> float:
+    """Time one example of all that is scored, and scale it: validation by round, and everything at the end."""
+    evaluate = work.runfile.evaluate
+    own = through(make_predictor(work.pair, work.runfile))
+    seconds = 0.0
+    if work.validation is not None and (each := evaluate.each_round or evaluate.metrics[:1]):
+        seconds += (work.runfile.em.rounds + 1) * _score_seconds(work, own, work.validation, each)
+    last = work.validation if work.test is None else work.test
+    if last is not None and evaluate.metrics:
+        seconds += _score_seconds(work, own, last, evaluate.metrics)
+        for function in work.predictors.values():
+            with one_by_one(function, 1) as predict:
+                seconds += _score_seconds(work, predict, last, evaluate.metrics)
+    return seconds
+
+
+def _score_seconds(work: Assembly, predict: Predict, data: Any, names: Sequence[str]) -> float:
+    metrics = {name: work.metrics[name] for name in names}
+    return _seconds(lambda: score_batch(predict, data, [0], metrics)) * len(data)
+
+
+def _learn(work: Assembly, examples: Examples, rows: Sequence[int]) -> None:
+    """Take one training step of copies of the networks."""
+    upstream, downstream = copy.deepcopy(work.pair.upstream), copy.deepcopy(work.pair.downstream)
+    pair = attrs.evolve(work.pair, upstream=upstream, downstream=downstream)
+    optimizers = assemble_optimizers(pair, work.runfile, 1, 1)
+    batch = examples.batch(rows)
+    pair.train(True)
+    train_batch(pair, optimizers, examples.ids(rows), batch, pair.bridge.base(batch)[:, None], seed=0, epoch=0)
+
+
+class _Head:
+    """The first examples of a data set."""
+
+    def __init__(self, dataset: Any, count: int) -> None:
+        self.ids, self.digests = dataset.ids[:count], dataset.digests[:count]
+        self.fingerprint, self.notes = dataset.fingerprint, dataset.notes
+        self.batch, self.example = dataset.batch, dataset.example
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def _seconds(work: Callable[[], object], *, warm: bool = True) -> float:
+    """Return the seconds of one call, after another one that warms up."""
+    if warm:
+        work()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
