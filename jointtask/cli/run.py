@@ -45,13 +45,12 @@ def run(
     if not world.leader:
         return
     from jointtask.cli.tables import score_lines
-    from jointtask.report import warnings
 
     for line in score_lines(record.scores, record.definitions):
         typer.echo(line)
     if not record.scores:
         typer.echo("nothing was scored: the run file names no metrics, or neither [data.test] nor [data.validation]")
-    for warning in warnings(record):
+    for warning in record.warnings:
         typer.echo(f"warning: {warning}")
     typer.echo(f"report: {os.path.join(record.directory, 'report.html')}")  # noqa: PTH118
 

@@ -23,8 +23,9 @@ from jointtask.running.assemble import assemble
 from jointtask.running.autosave import StoppedError
 from jointtask.running.check import unread_settings
 from jointtask.running.directory import RunDirectory
+from jointtask.running.lock import locked
 from jointtask.running.run import run
-from jointtask.running.same_run import require_same_run
+from jointtask.running.same_run import require_same_run, versions_of
 from jointtask.tools.files import write_atomic
 from jointtask.tools.plain import to_plain
 
@@ -63,7 +64,7 @@ def compare(plan: Plan, registry: Registry, *, fresh: bool, progress: Progress) 
         If it was asked to stop; everything is saved.
     """
     outcomes: list[list[Outcome]] = [[] for _ in plan.arms]
-    with RunDirectory(plan.folder).held(), _interruptible():
+    with locked(plan.folder, progress.say), _interruptible():
         try:
             for line in _same_settings(plan):
                 progress.say(line)
@@ -107,11 +108,12 @@ def _require_runnable(plan: Plan, registry: Registry, fresh: bool, progress: Pro
         progress.say(f"checking arm '{arm.name}'")
         try:
             work = assemble(arm.runfile, registry, progress)
+            versions = versions_of(work)
             for k in range(plan.seeds):
                 runfile = arm.at(plan.folder, k)
                 directory = RunDirectory(plan.folder / runfile.run.name)
                 if directory.exists and not fresh:
-                    for note in require_same_run(directory, attrs.evolve(work, runfile=runfile)):
+                    for note in require_same_run(directory, attrs.evolve(work, runfile=runfile), versions):
                         progress.say(f"{runfile.run.name}: {note}")
         except UserError as error:
             reasons.setdefault(str(error), []).append(f"arm '{arm.name}'")

@@ -13,7 +13,6 @@ import jinja2
 
 from jointtask.api.record import OWN, RunRecord
 from jointtask.report import view
-from jointtask.report.advice import warnings
 from jointtask.report.headline import headline
 from jointtask.report.readings import sampler
 from jointtask.report.scores import columns, score_tables
@@ -79,7 +78,7 @@ def render(record: RunRecord, panels: Sequence[Panel] = (), *, coordinates: Sequ
         own=OWN,
         resamples=RESAMPLES,
         headline=headline(record, tables),
-        warnings=warnings(record, tables),
+        warnings=record.warnings,
         tables=tables,
         definitions=columns(record),
         objective=view.objective(record),

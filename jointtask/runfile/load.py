@@ -17,7 +17,7 @@ from jointtask.runfile.override import override
 from jointtask.runfile.read import structure
 from jointtask.runfile.schema import DataFile, DataTables, EvaluationFile, RunFile, Table
 
-__all__ = ["dump", "load", "load_data", "load_evaluation", "load_trained", "parse"]
+__all__ = ["dump", "load", "load_data", "load_evaluation", "load_trained", "parse", "resolved"]
 
 
 def load(
@@ -83,7 +83,13 @@ def load_evaluation(overrides: Sequence[str], registry: Registry) -> EvaluationF
 
 def dump(runfile: RunFile) -> str:
     """Return the run file as TOML, defaults filled; loading it gives an equal `RunFile`."""
-    return tomli_w.dumps(_plain(runfile))
+    return tomli_w.dumps(resolved(runfile))
+
+
+def resolved(runfile: RunFile) -> dict[str, Any]:
+    """Return the tables of the run file as plain values, defaults filled: what `dump` writes."""
+    tables: dict[str, Any] = _plain(runfile)
+    return tables
 
 
 def parse(path: str | Path) -> dict[str, Any]:

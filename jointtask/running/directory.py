@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from torch import Tensor
 from jointtask.api.errors import ConfigError
 from jointtask.em.state import Checkpoint
 from jointtask.running.checkpoint import latest_checkpoint, save_checkpoint
+from jointtask.running.lock import LOCK
 from jointtask.tools.files import write_atomic
 from jointtask.tools.plain import to_plain
 from jointtask.tools.tensorfile import save_tensors
@@ -46,33 +45,9 @@ class RunDirectory:
     @property
     def taken(self) -> bool:
         """Whether it holds more than what a run leaves that was killed before its `config.toml` was there."""
-        begun = ("checkpoints", "versions.json")
+        begun = ("checkpoints", "versions.json", LOCK)
         others = (path.name for path in self.path.iterdir() if path.name not in begun)
         return any(not name.endswith(".part") for name in others) or any(self.path.glob("checkpoints/*"))
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Make the directory and hold it, so that no other process runs in it at the same time.
-
-        Raises
-        ------
-        ConfigError
-            If it cannot be made, or another process holds it.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_RDONLY)
-        except OSError as error:
-            raise ConfigError(
-                f"{self.path} cannot be made or opened",
-                cause=error.strerror or str(error),
-                remedy="name another folder with --output, or change its permissions",
-            ) from error
-        try:
-            _lock(handle, self.path)
-            yield
-        finally:
-            os.close(handle)
 
     def require(self) -> None:
         """Raise a `ConfigError` if no run has been here."""
@@ -160,11 +135,6 @@ class RunDirectory:
 class ReadOnlyRunDirectory(RunDirectory):
     """The directory of a run as all its processes but the leader see it: what they would write, the leader writes."""
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Leave holding it to the leader."""
-        yield
-
     def clear(self) -> None:
         """Leave it as it is."""
 
@@ -179,18 +149,3 @@ class ReadOnlyRunDirectory(RunDirectory):
 
     def write_results(self, model: Mapping[str, Tensor], latents: Mapping[str, Tensor]) -> None:
         """Write nothing."""
-
-
-def _lock(handle: int, path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise ConfigError(
-            f"another process is running in {path}",
-            cause="two runs in one directory would overwrite each other's checkpoints",
-            remedy="wait for it, or give this run another name (--set run.name=...)",
-        ) from error

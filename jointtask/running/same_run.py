@@ -1,9 +1,8 @@
-"""When a run directory belongs to the run that is asked for."""
+"""Decides whether a run directory holds the run that is asked for."""
 
 from __future__ import annotations
 
 import platform
-import tomllib
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from jointtask.api.errors import ConfigError
 from jointtask.em.assembly import Assembly
 from jointtask.registry.registry import Registry
-from jointtask.runfile.load import dump, load, parse
+from jointtask.runfile.load import load, parse, resolved
 from jointtask.running.device import device_name
 from jointtask.running.directory import RunDirectory
 from jointtask.running.weights import digest_start
@@ -25,38 +24,47 @@ _ASIDE = frozenset(
 )
 
 
-def versions_of(work: Assembly) -> dict[str, Any]:
-    """Return what a run's outcome hangs on beside its run file: versions, device, threads, data."""
+def versions_of(assembly: Assembly) -> dict[str, Any]:
+    """Return what a run's outcome depends on beside its run file: versions, device, threads, data."""
     return {
         "jointtask": version("jointtask"),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "plugins": work.registry.versions(work.runfile.components()),
-        "code": work.registry.code(work.runfile.components()),
-        "device": device_name(work.context.device),
+        "plugins": assembly.registry.versions(assembly.runfile.components()),
+        "code": assembly.registry.code(assembly.runfile.components()),
+        "device": device_name(assembly.context.device),
         "threads": torch.get_num_threads(),
-        "start": digest_start(work.runfile.run.start, work.registry),
-        "processes": work.world.size,
-        "data": {name: data.fingerprint for name, data in work.data.items()},
+        "start": digest_start(assembly.runfile.run.start, assembly.registry),
+        "processes": assembly.world.size,
+        "data": {name: data.fingerprint for name, data in assembly.data.items()},
     }
 
 
-def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
+def require_same_run(directory: RunDirectory, assembly: Assembly, versions: Mapping[str, Any]) -> list[str]:
     """Refuse a directory that holds another run.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        The directory, with a `config.toml`.
+    assembly : Assembly
+        The run that is asked for.
+    versions : mapping
+        Its `versions_of`.
 
     Returns
     -------
     list of str
-        What differs and does not matter to what the run is, but to whether it resumes bit for bit.
+        Differences that leave it the same run, but may change its results in the last bits.
 
     Raises
     ------
     ConfigError
         Listing every difference.
     """
-    old = _flat(_resolved(directory, work.registry))
-    new = _flat(tomllib.loads(dump(work.runfile)))
-    before, now = directory.read_versions(), versions_of(work)
+    old = _flat(_resolved(directory, assembly.registry))
+    new = _flat(resolved(assembly.runfile))
+    before, now = directory.read_versions(), versions
     lines = _differences(
         {key: value for key, value in old.items() if key not in _ASIDE},
         {key: value for key, value in new.items() if key not in _ASIDE},
@@ -84,10 +92,10 @@ def require_same_run(directory: RunDirectory, work: Assembly) -> list[str]:
 
 
 def _resolved(directory: RunDirectory, registry: Registry) -> Mapping[str, Any]:
-    """Return what a run was asked for, with the defaults of settings that have come since."""
+    """Return the stored run file, with the defaults of settings that are newer than it."""
     try:
-        return tomllib.loads(dump(load(directory.config, (), registry)))
-    except ConfigError:  # it names what is gone since, and is another run by its text
+        return resolved(load(directory.config, (), registry))
+    except ConfigError:  # a component or a setting that no longer exists: compare the text as it is
         return parse(directory.config)
 
 

@@ -332,7 +332,7 @@ def edge_cases() -> Iterator[tuple[str, RunRecord, str]]:
 
 @pytest.mark.parametrize(("case", "expected"), [pytest.param(*case, id=name) for name, *case in edge_cases()])
 def test_edge_cases_render(case: RunRecord, expected: str) -> None:
-    page = Page(render(case))
+    page = Page(render(attrs.evolve(case, warnings=warnings(case))))
     assert page.open == []
     assert expected in page.words
     assert "nan" not in page.words.lower().split()

@@ -27,7 +27,7 @@ from jointtask.running.autosave import Autosave, StoppedError
 from jointtask.running.check import check
 from jointtask.running.directory import RunDirectory
 from jointtask.running.run import run
-from jointtask.running.same_run import require_same_run
+from jointtask.running.same_run import require_same_run, versions_of
 from jointtask.running.trained import load_predictor
 from jointtask.tools.progress import SilentProgress
 
@@ -165,6 +165,31 @@ def test_a_finished_run_says_so_and_more_rounds_extend_it(tmp_path: Path, regist
         start(tmp_path, registry, "em.rounds=1")
 
 
+def test_what_the_numbers_call_for_is_said_once_and_everywhere(tmp_path: Path) -> None:
+    """In the record that observers get, in `report.json` and on the page."""
+    plugin = tmp_path / "listener.py"
+    plugin.write_text(
+        "from pathlib import Path\nfrom jointtask import hookimpl\n\n\n@hookimpl\n"
+        "def jointtask_run_finished(record):\n"
+        f"    Path({str(tmp_path / 'heard')!r}).write_text('\\n'.join(record.warnings))\n"
+    )
+    registry = load_registry([str(TOY), str(plugin)])
+    record = start(tmp_path, registry, "bridge.levels=[-0.01, 0, 0.01]", "em.rounds=1")
+    assert any("widen bridge.levels" in line for line in record.warnings)
+    assert len(set(record.warnings)) == len(record.warnings)
+    assert (tmp_path / "heard").read_text().splitlines() == record.warnings
+    stored = json.loads((tmp_path / "runs" / "toy" / "report.json").read_text())
+    assert stored["warnings"] == record.warnings
+    assert (tmp_path / "runs" / "toy" / "report.html").read_text().count("widen bridge.levels") == 1
+
+
+@pytest.mark.parametrize("table", ['metrics = ["toy-accuracy"]', 'each_round = ["toy-accuracy"]'])
+def test_metrics_are_in_the_versions_wherever_they_are_named(table: str, tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / "run.toml").write_text(run_file(str(tmp_path), evaluate=table))
+    runfile = load(tmp_path / "run.toml", [], registry)
+    assert ("metric", "toy-accuracy") in list(runfile.components())
+
+
 def test_the_directory_of_another_run_is_refused(finished: tuple[Path, RunRecord], registry: Registry) -> None:
     path, _ = finished
     before = outcome(path)
@@ -191,7 +216,8 @@ def test_what_has_come_since_is_no_difference_and_edited_code_is_told(tmp_path: 
     versions["code"]["toy.py"] = "sha256:of other code"
     (directory / "versions.json").write_text(json.dumps(versions))
     runfile = load(tmp_path / "run.toml", [], registry)
-    notes = require_same_run(RunDirectory(directory), assemble(runfile, registry, SilentProgress()))
+    assembly = assemble(runfile, registry, SilentProgress())
+    notes = require_same_run(RunDirectory(directory), assembly, versions_of(assembly))
     assert [note for note in notes if "toy.py was edited" in note and "--fresh" in note]
 
 
@@ -369,13 +395,6 @@ def test_an_output_folder_that_cannot_be_written_is_named(
     with pytest.raises(ConfigError, match="toy cannot be made or opened") as caught:
         start(tmp_path, registry)
     assert caught.value.cause == "Permission denied"
-
-
-def test_two_processes_do_not_run_in_one_directory(tmp_path: Path, registry: Registry) -> None:
-    directory = RunDirectory(tmp_path / "runs" / "toy")
-    with directory.held(), pytest.raises(ConfigError, match="another process is running in"):
-        start(tmp_path, registry)
-    assert not directory.exists
 
 
 def test_an_output_that_is_a_file_is_refused_before_any_work(tmp_path: Path, registry: Registry) -> None:
