@@ -31,9 +31,9 @@ def main(
 ) -> None:
     work = build(network, examples, [f"em.downstream_batch={batch}", *(override or [])])
     stopwatch = Stopwatch()
-    pair, how = watched(work.pair, work.how, stopwatch)
-    sample = estep(evolve(work, pair=pair, how=how), range(examples), examples)
-    oracle = evolve(work, how=evolve(work.how, sampler=exhaustive.sample, terms={}))
+    pair, sampling = watched(work.pair, work.estep, stopwatch)
+    sample = estep(evolve(work, pair=pair, estep=sampling), range(examples), examples)
+    oracle = evolve(work, estep=evolve(work.estep, sampler=exhaustive.sample, terms={}))
     frames = {name: tensor.to(work.pair.device) for name, tensor in work.train.batch(range(examples)).items()}
     crops = full_batch(work.pair, frames, batch)
     cases = {
@@ -79,7 +79,7 @@ def main(
         print(table(columns, [(*spent, f"{measured:.4f}", f"{counted:.4f}")]))
 
 
-def watched(pair: Pair, how: EStep, stopwatch: Stopwatch) -> tuple[Pair, EStep]:
+def watched(pair: Pair, sampling: EStep, stopwatch: Stopwatch) -> tuple[Pair, EStep]:
     """Return the same, with a stopwatch on every part."""
     pair = evolve(
         pair,
@@ -87,8 +87,8 @@ def watched(pair: Pair, how: EStep, stopwatch: Stopwatch) -> tuple[Pair, EStep]:
         downstream=stopwatch.watch(pair.downstream, __call__="downstream network", energy="energy"),
         bridge=stopwatch.watch(pair.bridge, condition="crop"),
     )
-    terms = {name: stopwatch.watch(term, log_weight=f"proposal: {name}") for name, term in how.terms.items()}
-    return pair, evolve(how, terms=terms)
+    terms = {name: stopwatch.watch(term, log_weight=f"proposal: {name}") for name, term in sampling.terms.items()}
+    return pair, evolve(sampling, terms=terms)
 
 
 def full_batch(pair: Pair, frames: Batch, size: int) -> Tensor:

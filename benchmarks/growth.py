@@ -34,8 +34,8 @@ def main(
     images = range(examples)
 
     def moves(count: int) -> Callable[[], float]:
-        how = evolve(work.how, sampler=partial(metropolis_hastings.sample, moves=count))
-        return estep(evolve(work, how=how), images, examples)
+        chain = evolve(work.estep, sampler=partial(metropolis_hastings.sample, moves=count))
+        return estep(evolve(work, estep=chain), images, examples)
 
     def states(levels: str) -> Callable[[], float]:
         return estep(build(network, examples, [f"bridge.levels={levels}", *settings]), images, examples)

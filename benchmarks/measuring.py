@@ -60,29 +60,27 @@ def estep(
     work: Assembly,
     rows: Sequence[int],
     batch: int,
-    known: Latents | None = None,
+    latents: Latents | None = None,
     round: int = 1,
     *,
     record: bool = False,
 ) -> Callable[[], float]:
     """Return the E-step of some images, `batch` at a time; a call returns the distinct states that an image evaluates.
 
-    What earlier rounds found is in `known`, and `record` adds what this one finds.
+    `latents` has the optima of earlier rounds; `record` adds those of this one.
     """
-    pair, examples = work.pair, Examples(work.train, work.how.terms, work.runfile, work.context)
-    latents = known or Latents.empty(len(work.train), work.how.draws, pair.bridge.grid.dimensions)
+    pair, examples = work.pair, Examples(work.train, work.estep.terms, work.runfile, work.context)
+    optima = latents or Latents.empty(len(work.train), work.estep.draws, pair.bridge.grid.dimensions)
 
     def sample() -> float:
         evaluated = 0.0
         pair.train(False)
         for start in range(0, len(rows), batch):
-            some = rows[start : start + batch]
-            index, ids, inputs = torch.tensor(some), examples.ids(some), examples.batch(some, prepared=True)
-            base = pair.bridge.base(inputs)
-            sampled = sample_batch(pair, work.how, round, ids, inputs, latents.history(index, base), base)
-            evaluated += float(sampled.columns["evaluated"].sum())
+            some = examples.batch(rows[start : start + batch], prepared=True)
+            sampled = sample_batch(pair, work.estep, round, some, optima)
+            evaluated += float(sampled.diagnostics.evaluated.sum())
             if record:
-                latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
+                optima.record(some.positions, sampled.estimate, sampled.optimum, pair.bridge.grid)
         return evaluated / len(rows)
 
     return sample

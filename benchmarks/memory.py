@@ -88,7 +88,7 @@ def stages(network: str, count: int, batches: int, settings: list[str]) -> list[
     stage("Python, torch and all modules", lambda: None)
     stage("networks and two examples", lambda: build(network, 2, [*SETTINGS, *settings]))
     work = stage("data: frames on disk", lambda: build(network, count, [*SETTINGS, *settings]))
-    examples = stage("superpixels on disk", lambda: Examples(work.train, work.how.terms, work.runfile, work.context))
+    examples = stage("superpixels on disk", lambda: Examples(work.train, work.estep.terms, work.runfile, work.context))
     state = stage("latents and optimizers", lambda: new_state(work))
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "checkpoints").mkdir()

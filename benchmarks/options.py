@@ -17,8 +17,9 @@ from measuring import build, each, estep, interleaved, machine, median, millisec
 from torch import Tensor
 
 from jointtask.em.assembly import Assembly
+from jointtask.em.batches import Examples
 from jointtask.em.latents import Latents
-from jointtask.em.mstep import train_batch
+from jointtask.em.mstep import MStep, train_batch
 from jointtask.em.predict import Predictor
 from jointtask.em.target import NetworkTarget
 from jointtask.running.assemble import assemble_optimizers
@@ -64,16 +65,16 @@ def main(
 
 def parts(work: Assembly, examples: int) -> dict[str, Callable[[], object]]:
     """Return the E-step, a step of the M-step, and inference of all images."""
-    pair, ids = work.pair, list(work.train.ids)
-    batch = {name: tensor.to(pair.device) for name, tensor in work.train.batch(range(examples)).items()}
-    optimizers = assemble_optimizers(pair, work.runfile, epochs=1, steps=1000)
-    reference = pair.bridge.base(batch)[:, None]
-    predictor, frames = Predictor(pair), {"image": batch["image"]}
+    pair = work.pair
+    batch = Examples(work.train, {}, work.runfile, work.context).batch(range(examples))
+    mstep = MStep(assemble_optimizers(pair, work.runfile, epochs=1, steps=1000))
+    reference = pair.bridge.base(batch.tensors)[:, None]
+    predictor, frames = Predictor(pair), {"image": batch.tensors["image"]}
     photographs = [work.train.example(row) for row in range(examples)]
 
     def step() -> None:
         pair.train(True)
-        train_batch(pair, optimizers, ids, batch, reference, seed=0, epoch=0)
+        train_batch(pair, mstep, 0, batch, reference)
 
     def one_by_one() -> None:
         for row, photograph in enumerate(photographs):
@@ -105,7 +106,7 @@ def repeated(work: Assembly, examples: int, turns: int) -> None:
     """Print what the E-step takes in rounds 1, 3 and 5, with states evaluated once and every time."""
     rows = []
     for done in (0, 2, 4):
-        latents = Latents.empty(examples, work.how.draws, work.pair.bridge.grid.dimensions)
+        latents = Latents.empty(examples, work.estep.draws, work.pair.bridge.grid.dimensions)
         for number in range(1, done + 1):
             estep(work, range(examples), examples, latents, number, record=True)()
         once = estep(work, range(examples), examples, latents, done + 1)

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from jointtask.api.grid import LatentGrid
 from jointtask.api.randomness import Streams
 from jointtask.em.assembly import chosen
-from jointtask.em.diagnostics import summarise_estep
+from jointtask.em.diagnostics import Diagnostics, round_record
 from jointtask.em.estep import Sampled
 from jointtask.em.latents import Latents
 from jointtask.em.mstep import epoch_order
@@ -41,8 +41,6 @@ from jointtask.tools.cache import cached_arrays
 from jointtask.tools.progress import SilentProgress
 
 GRID = LatentGrid.product([[-10.0, -5.0, 0.0, 5.0, 10.0]] * 4)
-COLUMNS = ("start upstream", "start downstream", "estimate upstream", "estimate downstream", "visited", "evaluated")
-COLUMNS += ("moved", "acceptance", "effective", "regret", "mass")
 BATCH = 64
 CACHED = 200_000
 
@@ -85,8 +83,8 @@ def storage(examples: int, draws: int) -> list[list[str]]:
         "keys of a cache, while it is opened", lambda: [f"{digest} version settings" for digest in digests], holds=True
     )
     latents: Latents = measure("latents: filled by an E-step", lambda: recorded(examples, draws), holds=True)
-    columns: dict[str, torch.Tensor] = measure("diagnostics of the E-step", lambda: kept(examples, draws), holds=True)
-    measure("their summary", lambda: summarise_estep(columns, GRID))
+    diagnostics: Diagnostics = measure("diagnostics of the E-step", lambda: kept(examples, draws), holds=True)
+    measure("their summary", lambda: round_record(1, diagnostics, GRID))
     measure("order of an epoch", lambda: epoch_order(0, 0, examples))
     measure("random streams and 20 proposals", lambda: proposed(ids))
     measure("the examples that are enumerated", lambda: chosen(ids, 8))
@@ -94,7 +92,7 @@ def storage(examples: int, draws: int) -> list[list[str]]:
     measure("looking for examples of two data sets", lambda: overlaps({"train": data, "test": data}))
     with tempfile.TemporaryDirectory() as folder:
         tensors = {f"latents.{name}": tensor for name, tensor in latents.tensors().items()}
-        tensors |= {f"columns.{name}": tensor for name, tensor in columns.items()}
+        tensors |= {f"diagnostics.{name}": tensor for name, tensor in diagnostics._asdict().items()}
         state = Checkpoint(tensors, {})
         path: Path = measure("checkpoint in an E-step: written", lambda: save_checkpoint(Path(folder), state))
         rows[-1][-1] = f"{path.stat().st_size / examples:.0f} on disk"
@@ -131,14 +129,12 @@ def recorded(examples: int, draws: int) -> Latents:
     return latents
 
 
-def kept(examples: int, draws: int) -> dict[str, torch.Tensor]:
-    """Fill the diagnostics, as `State.keep` does."""
-    columns = {name: torch.zeros(examples, dtype=torch.float64) for name in COLUMNS}
-    columns["state"] = torch.zeros(examples, draws, dtype=torch.int64)
+def kept(examples: int, draws: int) -> Diagnostics:
+    """Fill the diagnostics, a batch at a time."""
+    diagnostics = Diagnostics.empty(examples, draws)
     for index in torch.arange(examples).split(BATCH):
-        for name, column in columns.items():
-            column[index] = torch.full((len(index), *column.shape[1:]), len(name), dtype=column.dtype)
-    return columns
+        diagnostics.write(index, Diagnostics.empty(len(index), draws))
+    return diagnostics
 
 
 def proposed(ids: list[str]) -> None:
@@ -176,7 +172,7 @@ def said(world: World, draws: int) -> list[list[str]]:
     def measure(what: str, size: int, work: Callable[[], object]) -> None:
         seconds = []
         for _ in range(9):
-            world.meet()
+            world.wait_for_all()
             start = time.perf_counter()
             work()
             seconds.append(time.perf_counter() - start)
@@ -188,12 +184,12 @@ def said(world: World, draws: int) -> list[list[str]]:
             parameter.grad = torch.zeros_like(parameter)
         size = 4 * sum(p.numel() for module in modules for p in module.parameters())
         measure(f"gradients of `{network}`", size, partial(world.add_gradients, modules))
-    columns = {name: torch.zeros(BATCH, dtype=torch.float64) for name in COLUMNS}
-    state, optimum = torch.zeros(BATCH, draws, dtype=torch.int64), torch.zeros(BATCH, GRID.dimensions)
-    part = [(torch.arange(BATCH), Sampled(optimum[:, None].repeat(1, draws, 1), optimum, state, columns))]
-    size = world.size * BATCH * (8 + 4 * GRID.dimensions * (draws + 1) + 8 * (draws + len(columns)))
-    measure(f"what an E-step found for {world.size * BATCH} examples", size, lambda: world.gather(part))
-    measure("whether anybody was asked to stop", 8, world.meet)
+    diagnostics = Diagnostics.empty(BATCH, draws)
+    optimum = torch.zeros(BATCH, GRID.dimensions)
+    part = [(torch.arange(BATCH), Sampled(optimum[:, None].repeat(1, draws, 1), optimum, diagnostics))]
+    size = world.size * BATCH * (8 + 4 * GRID.dimensions * (draws + 1) + 8 * (draws + len(diagnostics) - 1))
+    measure(f"outcome of an E-step for {world.size * BATCH} examples", size, lambda: world.gather(part))
+    measure("whether anybody was asked to stop", 8, world.wait_for_all)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Everything that a run file names, built: what the EM loop works with."""
+"""Everything that a run file names, built: the input of the EM loop."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class Assembly:
     Attributes
     ----------
     runfile : RunFile
-        What was asked for.
+        The resolved run file.
     registry : Registry
-        Where the components came from.
+        The components that it was built from.
     context : Context
-        With what they were built.
+        The context that they were built in.
     train, validation, test : Dataset
-        The data; validation and test may be None.
+        The data sets; validation and test may be None.
     pair : Pair
         The networks and their bridge.
-    how : EStep
-        The sampler and the proposal terms that it uses.
+    estep : EStep
+        The sampler, and the proposal terms that it uses.
     metrics : mapping of str to Metric
-        By component name, the leading one first.
+        Metrics by component name, the leading one first.
     predictors : mapping of str to callable
-        ``predict(example)``, by component name.
+        Functions ``predict(example)`` by component name.
     world : World
-        The processes that share the work.
+        The processes that share the run.
     """
 
     runfile: RunFile
@@ -53,7 +53,7 @@ class Assembly:
     validation: Dataset | None
     test: Dataset | None
     pair: Pair
-    how: EStep
+    estep: EStep
     metrics: Mapping[str, Metric]
     predictors: Mapping[str, Any]
     world: World = ALONE

@@ -7,17 +7,40 @@ from functools import partial
 
 import numpy as np
 import torch
-from attrs import asdict
+from attrs import asdict, frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
 from jointtask.api.component import Context
 from jointtask.api.dataset import Dataset
 from jointtask.api.proposal import ProposalTerm
+from jointtask.api.task import Batch
 from jointtask.runfile.schema import RunFile
 from jointtask.tools.cache import CachedArrays, cached_arrays
 
-__all__ = ["Examples"]
+__all__ = ["ExampleBatch", "Examples"]
+
+
+@frozen(eq=False)
+class ExampleBatch:
+    """B examples of a data set.
+
+    Attributes
+    ----------
+    positions : Tensor, (B,), int64
+        Their positions in the data set.
+    ids : sequence of B str
+        Their ids.
+    tensors : Batch
+        What the data set gives of them, on the device, unaugmented.
+    share : float
+        Number of these examples over that of the batch that all processes train on together, in [0, 1].
+    """
+
+    positions: Tensor
+    ids: Sequence[str]
+    tensors: Batch
+    share: float = 1.0
 
 
 class Examples:
@@ -28,11 +51,11 @@ class Examples:
     dataset : Dataset
         The examples.
     terms : mapping of str to ProposalTerm
-        By name. What they prepare is cached by example content, term version and settings.
+        The proposal terms by name. What they prepare is cached by example content, term version and settings.
     runfile : RunFile
-        For the settings.
+        The run file, for the settings of the terms.
     context : Context
-        For the device, the cache and the workers.
+        The device, the cache folder and the number of workers.
     """
 
     def __init__(self, dataset: Dataset, terms: Mapping[str, ProposalTerm], runfile: RunFile, context: Context) -> None:
@@ -55,16 +78,17 @@ class Examples:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def batch(self, index: Sequence[int], *, prepared: bool = False) -> dict[str, Tensor]:
-        """Return examples by position, on the device, with what the terms prepared if asked for."""
-        batch = self.dataset.batch(index)
+    def batch(self, positions: Sequence[int], *, prepared: bool = False, share: float = 1.0) -> ExampleBatch:
+        """Return the examples at `positions`, with what the proposal terms prepared if asked for."""
+        tensors = self.dataset.batch(positions)
         if prepared:
-            batch |= {name: torch.from_numpy(rows.batch(index)["value"]) for name, rows in self._prepared.items()}
-        return {name: tensor.to(self._device) for name, tensor in batch.items()}
-
-    def ids(self, index: Sequence[int]) -> list[str]:
-        """Return their ids."""
-        return [self.dataset.ids[i] for i in index]
+            tensors |= {name: torch.from_numpy(rows.batch(positions)["value"]) for name, rows in self._prepared.items()}
+        return ExampleBatch(
+            positions=torch.tensor(positions),
+            ids=[self.dataset.ids[position] for position in positions],
+            tensors={name: tensor.to(self._device) for name, tensor in tensors.items()},
+            share=share,
+        )
 
     def _prepare(self, term: ProposalTerm, row: int) -> dict[str, NDArray[np.generic]]:
         example = {name: tensor[0] for name, tensor in self.dataset.batch([row]).items()}

@@ -1,4 +1,4 @@
-"""The components of the core, given through the same hooks as anybody else's."""
+"""The core's own components, given through the hooks of its own plugin."""
 
 from __future__ import annotations
 
@@ -54,12 +54,6 @@ def _metropolis_hastings(settings: Chain, context: Context) -> Any:
     return partial(metropolis_hastings.sample, moves=settings.moves)
 
 
-def _gaussian(settings: Chain, context: Context) -> Any:
-    from jointtask.em.samplers import gaussian
-
-    return partial(gaussian.sample, moves=settings.moves)
-
-
 def _exhaustive(settings: NoSettings, context: Context) -> Any:
     from jointtask.em.samplers import exhaustive
 
@@ -100,7 +94,7 @@ def jointtask_samplers() -> Sequence[SamplerComponent]:
         SamplerComponent(
             "gaussian",
             Chain,
-            _gaussian,
+            _metropolis_hastings,
             "the same chain with the Gaussian term alone",
             exact=True,
             proposal=("gaussian",),

@@ -1,19 +1,70 @@
-"""How well a sampler did, example by example, and in the mean over all of them."""
+"""How well a sampler did: numbers for each example, and their means in the round's record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import torch
-from attrs import asdict
 from torch import Tensor
 
 from jointtask.api.grid import LatentGrid
-from jointtask.api.record import Energy, OracleRecord, SamplerRecord
+from jointtask.api.record import Energy, OracleRecord, RoundRecord, SamplerRecord
 from jointtask.api.sampler import Draws
 
-__all__ = ["effective_draws", "histograms", "oracle", "summarise_estep", "visited"]
+__all__ = ["Diagnostics", "effective_draws", "histograms", "not_applicable", "oracle", "round_record", "visited"]
+
+
+class Diagnostics(NamedTuple):
+    """What an E-step notes of n examples: float64 tensors (n,) unless stated, NaN where a number does not apply.
+
+    Attributes
+    ----------
+    state : Tensor, (n, J), int64
+        The states of the estimates.
+    start_upstream, start_downstream : Tensor
+        The weighted energies at no adjustment.
+    estimate_upstream, estimate_downstream : Tensor
+        The weighted energies of the estimates, mean over J.
+    visited, evaluated : Tensor
+        Distinct states visited, and distinct states whose downstream energy was computed.
+    moved : Tensor
+        Share of the J estimates that differ from no adjustment.
+    acceptance : Tensor
+        Share of moves accepted; NaN for a sampler that makes none.
+    effective : Tensor
+        Effective number of draws.
+    regret, mass : Tensor
+        As in `oracle`; NaN for examples that are not enumerated.
+    """
+
+    state: Tensor
+    start_upstream: Tensor
+    start_downstream: Tensor
+    estimate_upstream: Tensor
+    estimate_downstream: Tensor
+    visited: Tensor
+    evaluated: Tensor
+    moved: Tensor
+    acceptance: Tensor
+    effective: Tensor
+    regret: Tensor
+    mass: Tensor
+
+    @classmethod
+    def empty(cls, examples: int, draws: int) -> Diagnostics:
+        """Make room for n examples of J estimates."""
+        numbers = [torch.zeros(examples, dtype=torch.float64) for _ in cls._fields[1:]]
+        return cls(torch.zeros(examples, draws, dtype=torch.int64), *numbers)
+
+    def write(self, index: Tensor, values: Diagnostics) -> None:
+        """Write the diagnostics of the examples at positions `index`, (B,), in place."""
+        for own, value in zip(self, values, strict=True):
+            own[index] = value
+
+
+def not_applicable(examples: int) -> Tensor:
+    """Return a diagnostic that no example has: NaN, (n,)."""
+    return torch.full((examples,), torch.nan, dtype=torch.float64)
 
 
 def visited(index: Tensor, states: int) -> Tensor:
@@ -64,46 +115,44 @@ def oracle(energy: Tensor, estimate: Tensor, seen: Tensor) -> tuple[Tensor, Tens
     return estimate - energy.amin(dim=1), (posterior * seen).sum(dim=1)
 
 
-def summarise_estep(columns: Mapping[str, Tensor], grid: LatentGrid) -> dict[str, Any]:
-    """Return what an E-step fills of a `RoundRecord`, as plain values: `start`, `estimate`, `sampler`, `adjustment`.
+def round_record(round: int, diagnostics: Diagnostics, grid: LatentGrid) -> RoundRecord:
+    """Return the record of a round whose E-step is done; its `training` and `validation` are empty.
 
     Parameters
     ----------
-    columns : mapping of str to Tensor
-        As `Sampled.columns`, (n,) each, with the states of the estimates, (n, J), under "state".
+    round : int
+        The round, from 1.
+    diagnostics : Diagnostics
+        Of all examples.
     grid : LatentGrid
-        For the histograms.
+        The grid of adjustments, for the histograms.
     """
 
-    def mean(name: str) -> float:
-        return float(columns[name].mean())
+    def mean(values: Tensor) -> float:
+        return float(values.mean())
 
-    start = Energy(mean("start upstream"), mean("start downstream"))
-    estimate = Energy(mean("estimate upstream"), mean("estimate downstream"))
-    judged = ~torch.isnan(columns["regret"])
-    enumerated = None
-    if bool(judged.any()):
-        enumerated = OracleRecord(
-            examples=int(judged.sum()),
-            regret=float(columns["regret"][judged].mean()),
-            mass=float(columns["mass"][judged].mean()),
+    start = Energy(mean(diagnostics.start_upstream), mean(diagnostics.start_downstream))
+    estimate = Energy(mean(diagnostics.estimate_upstream), mean(diagnostics.estimate_downstream))
+    enumerated = ~torch.isnan(diagnostics.regret)
+    comparison = None
+    if bool(enumerated.any()):
+        comparison = OracleRecord(
+            examples=int(enumerated.sum()),
+            regret=mean(diagnostics.regret[enumerated]),
+            mass=mean(diagnostics.mass[enumerated]),
         )
-    moves = not bool(torch.isnan(columns["acceptance"]).any())
+    moves = not bool(torch.isnan(diagnostics.acceptance).any())
     sampler = SamplerRecord(
-        acceptance=mean("acceptance") if moves else None,
-        visited=mean("visited"),
-        evaluated=mean("evaluated"),
+        acceptance=mean(diagnostics.acceptance) if moves else None,
+        visited=mean(diagnostics.visited),
+        evaluated=mean(diagnostics.evaluated),
         gain=start.total - estimate.total,
-        moved=mean("moved"),
-        effective=mean("effective"),
-        oracle=enumerated,
+        moved=mean(diagnostics.moved),
+        effective=mean(diagnostics.effective),
+        oracle=comparison,
     )
-    return {
-        "start": asdict(start),
-        "estimate": asdict(estimate),
-        "sampler": asdict(sampler),
-        "adjustment": histograms(columns["state"], grid),
-    }
+    adjustment = histograms(diagnostics.state, grid)
+    return RoundRecord(round=round, start=start, estimate=estimate, sampler=sampler, adjustment=adjustment)
 
 
 def histograms(state: Tensor, grid: LatentGrid) -> list[dict[str, int]]:

@@ -10,11 +10,12 @@ from attrs import frozen
 from torch import Tensor
 
 from jointtask.api.bridge import CentredBridge
-from jointtask.api.proposal import History, ProposalTerm
+from jointtask.api.proposal import ProposalTerm
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler
-from jointtask.api.task import Batch
-from jointtask.em.diagnostics import effective_draws, oracle, visited
+from jointtask.em.batches import ExampleBatch
+from jointtask.em.diagnostics import Diagnostics, effective_draws, not_applicable, oracle, visited
+from jointtask.em.latents import Latents
 from jointtask.em.pair import Pair
 from jointtask.em.proposal_table import log_proposal
 from jointtask.em.target import NetworkTarget, Tempered
@@ -29,19 +30,22 @@ class EStep:
     Attributes
     ----------
     sampler : Sampler
-        The function.
+        The sampler that the run file names.
     terms : mapping of str to ProposalTerm
-        The proposal terms that it uses, by name.
+        The proposal terms that the sampler uses, by name.
     estimate : "best", "last" or "weighted"
-        Lowest energy visited, the start included; last state; or `draws` states drawn by their weights.
+        What the M-step trains on: the state of lowest energy visited, the start included; the last state; or `draws`
+        states drawn by their weights.
     draws : int
         J, estimates an example.
     seed : int
-        The run's.
+        The run's seed.
     oracle_ids : frozenset of str
-        The examples that are compared with exhaustive enumeration.
+        Ids of the examples that are compared with exhaustive enumeration.
     temperatures : sequence of float
-        What divides the energy that the sampler sees in rounds 1, 2, ...; the last stays.
+        Temperatures of rounds 1, 2, ...: the sampler sees energy / T; later rounds reuse the last.
+    interrupt : callable
+        Called before each downstream forward pass; an exception that it raises ends the E-step.
     """
 
     sampler: Sampler
@@ -51,14 +55,15 @@ class EStep:
     seed: int
     oracle_ids: frozenset[str]
     temperatures: Sequence[float] = (1.0,)
+    interrupt: Callable[[], None] = lambda: None
 
     def temperature(self, round: int) -> float:
-        """Return that of a round, from 1."""
+        """Return the temperature of a round, from 1."""
         return self.temperatures[min(round, len(self.temperatures)) - 1]
 
 
 class Sampled(NamedTuple):
-    """What the E-step found for B examples.
+    """The outcome of the E-step for B examples, on the CPU.
 
     Attributes
     ----------
@@ -66,48 +71,30 @@ class Sampled(NamedTuple):
         The references that the M-step trains on.
     optimum : Tensor, (B, D), float32
         The reference of lowest energy visited.
-    state : Tensor, (B, J), int64
-        The states of the estimates.
-    columns : dict of str to Tensor, (B,), float64
-        Diagnostics by name; NaN where one does not apply to an example.
+    diagnostics : Diagnostics
+        How well the sampler did on each example.
     """
 
     estimate: Tensor
     optimum: Tensor
-    state: Tensor
-    columns: dict[str, Tensor]
+    diagnostics: Diagnostics
 
 
-def sample_batch(
-    pair: Pair,
-    how: EStep,
-    round: int,
-    ids: Sequence[str],
-    batch: Batch,
-    history: History,
-    base: Tensor,
-    pause: Callable[[], None] = lambda: None,
-) -> Sampled:
+def sample_batch(pair: Pair, estep: EStep, round: int, batch: ExampleBatch, latents: Latents) -> Sampled:
     """Sample the adjustment of B examples.
 
     Parameters
     ----------
     pair : Pair
         The networks, in evaluation mode.
-    how : EStep
+    estep : EStep
         The sampler and its settings.
     round : int
-        The round, for the random streams.
-    ids : sequence of B str
-        The examples.
-    batch : Batch
-        The same, on the pair's device, unaugmented, with what the proposal terms prepared.
-    history : History
-        Their previous optima.
-    base : Tensor, (B, D)
-        The references that their annotations imply.
-    pause : callable, optional
-        Called between downstream batches; what it raises comes through.
+        The round, from 1: the random streams and the temperature depend on it.
+    batch : ExampleBatch
+        The examples, with what the proposal terms prepared.
+    latents : Latents
+        The optima of previous rounds; not changed.
 
     Returns
     -------
@@ -120,9 +107,48 @@ def sample_batch(
     PluginError
         If the sampler breaks its contract.
     """
+    grid, ids = pair.bridge.grid, batch.ids
+    base = pair.bridge.base(batch.tensors)
+    reference, usable, upstream = _references(pair, batch, base)
+    history = latents.history(batch.positions, base)
+    log_q = log_proposal(estep.terms, batch.tensors, reference, usable, history)
+    target = NetworkTarget(pair, ids, batch.tensors, reference, usable, upstream, log_q, estep.interrupt)
+    draws = estep.sampler(Tempered(target, estep.temperature(round)), Streams(estep.seed, round, ids, "sample"))
+
+    start = target.start[:, None]
+    candidates = torch.cat([start, draws.index], dim=1)
+    energies = target.energy(candidates)
+    best = candidates.gather(1, energies.argmin(dim=1, keepdim=True))
+    state = _choose(estep, draws, best, Streams(estep.seed, round, ids, "estimate"))
+
+    seen, none = visited(candidates, len(grid)), not_applicable(len(ids))
+    diagnostics = Diagnostics(
+        state=state,
+        start_upstream=target.upstream.gather(1, start)[:, 0],
+        start_downstream=target.downstream.gather(1, start)[:, 0],
+        estimate_upstream=target.upstream.gather(1, state).mean(dim=1),
+        estimate_downstream=target.downstream.gather(1, state).mean(dim=1),
+        visited=seen.sum(dim=1).double(),
+        evaluated=target.evaluated.double(),
+        moved=(state != start).double().mean(dim=1),
+        acceptance=none if draws.accepted is None else draws.accepted.double().mean(dim=1),
+        effective=effective_draws(draws),
+        regret=none.clone(),
+        mass=none.clone(),
+    )
+    enumerated = torch.tensor([row for row, name in enumerate(ids) if name in estep.oracle_ids], dtype=torch.int64)
+    if len(enumerated):
+        energy = target.energy(state)[enumerated].mean(dim=1)
+        regret, mass = oracle(target.enumerate(enumerated), energy, seen[enumerated])
+        diagnostics.regret[enumerated], diagnostics.mass[enumerated] = regret, mass
+    return Sampled(_take(reference, state).float(), _take(reference, best)[:, 0].float(), diagnostics)
+
+
+def _references(pair: Pair, batch: ExampleBatch, base: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the references of all states, (B, N, D), which are usable, and their upstream energy, (B, N) each."""
     bridge, grid = pair.bridge, pair.bridge.grid
     with torch.inference_mode():
-        prediction = pair.predict_upstream(batch)
+        prediction = pair.predict_upstream(batch.tensors)
         scale = bridge.annotation_scale if isinstance(bridge, CentredBridge) else None
         centre = base if scale is None else bridge.admit(pair.upstream.reference(prediction))
         reference = bridge.reference(centre, grid.states.to(centre))
@@ -130,58 +156,22 @@ def sample_batch(
         upstream = pair.upstream_energy(prediction, reference)
         if scale is not None:
             upstream = upstream + grid.difference(reference, base[:, None]).square().sum(dim=-1) / (2 * scale**2)
-    log_q = log_proposal(how.terms, batch, reference, usable, history)
-    target = NetworkTarget(pair, ids, batch, reference, usable, upstream, log_q, pause)
-    draws = how.sampler(Tempered(target, how.temperature(round)), Streams(how.seed, round, ids, "sample"))
-
-    start = target.start[:, None]
-    candidates = torch.cat([start, draws.index], dim=1)
-    energies = target.energy(candidates)
-    best = candidates.gather(1, energies.argmin(dim=1, keepdim=True))
-    state = _choose(how, draws, best, Streams(how.seed, round, ids, "estimate"))
-
-    seen = visited(candidates, len(grid))
-    columns = {
-        "start upstream": target.upstream.gather(1, start)[:, 0],
-        "start downstream": target.downstream.gather(1, start)[:, 0],
-        "estimate upstream": target.upstream.gather(1, state).mean(dim=1),
-        "estimate downstream": target.downstream.gather(1, state).mean(dim=1),
-        "visited": seen.sum(dim=1).double(),
-        "evaluated": target.evaluated.double(),
-        "moved": (state != start).double().mean(dim=1),
-        "acceptance": _nan(ids) if draws.accepted is None else draws.accepted.double().mean(dim=1),
-        "effective": effective_draws(draws),
-        "regret": _nan(ids),
-        "mass": _nan(ids),
-    }
-    judged = torch.tensor([row for row, name in enumerate(ids) if name in how.oracle_ids], dtype=torch.int64)
-    if len(judged):
-        lowest = target.energy(state)[judged].mean(dim=1)
-        columns["regret"][judged], columns["mass"][judged] = oracle(target.enumerate(judged), lowest, seen[judged])
-    return Sampled(
-        estimate=_take(reference, state).float(),
-        optimum=_take(reference, best)[:, 0].float(),
-        state=state,
-        columns=columns,
-    )
+    return reference, usable, upstream
 
 
-def _choose(how: EStep, draws: Draws, best: Tensor, random: Streams) -> Tensor:
+def _choose(estep: EStep, draws: Draws, best: Tensor, random: Streams) -> Tensor:
     """Return the states of the estimates, (B, J)."""
-    if how.estimate == "best":
-        return best.expand(-1, how.draws)
-    if how.estimate == "last":
-        return draws.index[:, -1:].expand(-1, how.draws)
+    if estep.estimate == "best":
+        return best.expand(-1, estep.draws)
+    if estep.estimate == "last":
+        return draws.index[:, -1:].expand(-1, estep.draws)
     # Systematic resampling: J equally weighted draws, each expected as often as its weight says.
     cumulative = torch.softmax(draws.log_weight, dim=1).cumsum(dim=1)
-    point = (random.uniform(1) + torch.arange(how.draws)) / how.draws * cumulative[:, -1:]
+    point = (random.uniform(1) + torch.arange(estep.draws)) / estep.draws * cumulative[:, -1:]
     return draws.index.gather(1, torch.searchsorted(cumulative, point, right=True))
 
 
 def _take(reference: Tensor, state: Tensor) -> Tensor:
+    """Return the references (B, J, D) of states (B, J), on the CPU."""
     index = state.to(reference.device).unsqueeze(-1).expand(-1, -1, reference.shape[-1])
     return reference.gather(1, index).cpu()
-
-
-def _nan(ids: Sequence[str]) -> Tensor:
-    return torch.full((len(ids),), torch.nan, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""What stops a run while it works."""
+"""Numbers that must be finite, and the error that names the examples where they are not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from jointtask.api.errors import RunError
 
-__all__ = ["NonFiniteError", "mark", "require_finite"]
+__all__ = ["NonFiniteError", "require_finite"]
 
 
 class NonFiniteError(RunError):
@@ -24,9 +24,9 @@ def require_finite(values: Tensor, ids: Sequence[str], what: str) -> None:
     values : Tensor, (B,)
         One number an example.
     ids : sequence of B str
-        The examples.
+        Ids of the examples.
     what : str
-        What the numbers are.
+        Name of the numbers in the message.
 
     Raises
     ------
@@ -44,22 +44,3 @@ def require_finite(values: Tensor, ids: Sequence[str], what: str) -> None:
         remedy="lower optimizer.rate or set optimizer.clip, and look at the examples named;"
         " the last good checkpoint is kept",
     )
-
-
-def mark(states: Tensor, index: Tensor) -> None:
-    """Set the states (B, K) of (B, N), in place.
-
-    Raises
-    ------
-    IndexError
-        If a state is off the grid. It is looked for only where torch has refused, so it costs nothing.
-    """
-    try:
-        states.scatter_(1, index, True)
-    except RuntimeError as error:
-        if index.dtype != torch.int64 or not bool(((index < 0) | (index >= states.shape[1])).any()):
-            raise
-        raise IndexError(
-            f"energies were asked for of states {int(index.min())} to {int(index.max())}; "
-            f"the grid has 0 to {states.shape[1] - 1}"
-        ) from error

@@ -1,4 +1,4 @@
-"""What is known of the latent adjustment of every example: estimates and the history of optima."""
+"""The latent adjustment of every example: the current estimates, and statistics of the previous optima."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Latents:
     reference : Tensor, (n, J, D), float32
         The J estimates that the M-step trains on.
     count : Tensor, (n,), int64
-        Optima so far.
+        Number of optima so far, one a round.
     mean : Tensor, (n, D), float64
-        Their mean.
+        Mean of the optima.
     scatter : Tensor, (n, D, D), float64
-        Their summed outer products about the mean.
+        Outer products of the optima about their mean, summed.
     """
 
     reference: Tensor
@@ -35,7 +35,7 @@ class Latents:
 
     @classmethod
     def empty(cls, examples: int, draws: int, dimensions: int) -> Latents:
-        """Make the latents of examples that no E-step has seen."""
+        """Make the latents of examples before their first E-step."""
         return cls(
             reference=torch.zeros(examples, draws, dimensions),
             count=torch.zeros(examples, dtype=torch.int64),
@@ -44,15 +44,14 @@ class Latents:
         )
 
     def history(self, index: Tensor, base: Tensor) -> History:
-        """Return the history of some examples; examples without one get their base (B, D) as mean."""
+        """Return the history of the examples `index`, (B,); an example without optima has its base, (B, D), as mean."""
         count = self.count[index]
-        known = (count > 0)[:, None]
-        mean = torch.where(known, self.mean[index], base.to("cpu", torch.float64))
+        mean = torch.where((count > 0)[:, None], self.mean[index], base.to("cpu", torch.float64))
         covariance = self.scatter[index] / count.clamp(min=1)[:, None, None]
         return History(count=count, mean=mean, covariance=covariance)
 
     def record(self, index: Tensor, estimate: Tensor, optimum: Tensor, grid: LatentGrid) -> None:
-        """Keep the estimates (B, J, D) of some examples and add their optima (B, D) to the history (Welford)."""
+        """Keep the estimates (B, J, D) of examples, and add their optima (B, D) to the history (Welford)."""
         self.reference[index] = estimate.to("cpu", torch.float32)
         count = self.count[index] + 1
         value = optimum.to("cpu", torch.float64)
@@ -65,5 +64,5 @@ class Latents:
         self.count[index] = count
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything, by name, for a file."""
+        """Return the attributes by name, for a file."""
         return {"reference": self.reference, "count": self.count, "mean": self.mean, "scatter": self.scatter}

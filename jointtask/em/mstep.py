@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from attrs import frozen
 from torch import Tensor
 
 from jointtask.api.randomness import Streams, derive
-from jointtask.api.task import Batch
+from jointtask.em.batches import ExampleBatch
 from jointtask.em.finite import require_finite
 from jointtask.em.optimizer import TaskOptimizer
 from jointtask.em.pair import Pair
 from jointtask.em.processes import ALONE, World
 
-__all__ = ["epoch_order", "train_batch"]
+__all__ = ["MStep", "epoch_order", "train_batch"]
+
+
+@frozen(eq=False)
+class MStep:
+    """How both networks are trained.
+
+    Attributes
+    ----------
+    optimizers : mapping of str to TaskOptimizer
+        The optimizer of each network, by role.
+    seed : int
+        The run's seed: with the epoch and the ids, what augmentation and dropout depend on.
+    world : World
+        The processes that train together.
+    """
+
+    optimizers: Mapping[str, TaskOptimizer]
+    seed: int = 0
+    world: World = ALONE
 
 
 def epoch_order(seed: int, epoch: int, examples: int) -> Tensor:
@@ -24,38 +44,21 @@ def epoch_order(seed: int, epoch: int, examples: int) -> Tensor:
     return torch.randperm(examples, generator=generator)
 
 
-def train_batch(
-    pair: Pair,
-    optimizers: Mapping[str, TaskOptimizer],
-    ids: Sequence[str],
-    batch: Batch,
-    reference: Tensor,
-    *,
-    seed: int,
-    epoch: int,
-    share: float = 1.0,
-    world: World = ALONE,
-) -> dict[str, float]:
+def train_batch(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference: Tensor) -> dict[str, float]:
     """Take one step of both optimizers.
 
     Parameters
     ----------
     pair : Pair
         The networks, in training mode.
-    optimizers : mapping of str to TaskOptimizer
-        By role.
-    ids : sequence of B str
-        The examples.
-    batch : Batch
-        The same, on the pair's device.
+    mstep : MStep
+        The optimizers, the seed and the processes.
+    epoch : int
+        Number of the epoch in the run, from 0.
+    batch : ExampleBatch
+        The examples of this process.
     reference : Tensor, (B, J, D)
         The references to train on; an example's loss is its mean over them.
-    seed, epoch : int
-        With the ids, what the augmentation and the dropout depend on.
-    share : float
-        What these examples are of the batch that all processes train on together, in [0, 1].
-    world : World
-        The processes.
 
     Returns
     -------
@@ -66,30 +69,32 @@ def train_batch(
     Raises
     ------
     NonFiniteError
-        Before any weight is changed, if a loss or a gradient is not finite.
+        If a loss or a gradient is not finite; no weight is changed then.
     """
-    # Dropout draws from torch's global generator: seeded by what the batch is, a resumed run draws the same.
-    torch.manual_seed(derive(seed, "dropout", epoch, *ids))
-    seen = pair.bridge.augment(batch, reference, Streams(seed, epoch, ids, "augment"))
+    ids = batch.ids
+    # Dropout draws from torch's global generator: seeded by the batch, a resumed run draws the same.
+    torch.manual_seed(derive(mstep.seed, "dropout", epoch, *ids))
+    augmented = pair.bridge.augment(batch.tensors, reference, Streams(mstep.seed, epoch, ids, "augment"))
     learning = pair.learning
     losses: dict[str, Tensor] = {}
     if "upstream" in learning:
-        losses["upstream"] = pair.upstream_loss(pair.predict_upstream(seen.batch), seen.reference).mean(dim=1)
+        losses["upstream"] = pair.upstream_loss(pair.predict_upstream(augmented.batch), augmented.reference).mean(dim=1)
     if "downstream" in learning:
-        condition = pair.bridge.condition(seen.batch, seen.conditioned)
+        condition = pair.bridge.condition(augmented.batch, augmented.conditioned)
         loss = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
         losses["downstream"] = loss.reshape(reference.shape[:2]).mean(dim=1)
     for role, value in losses.items():
         require_finite(value.detach(), ids, f"the {role} loss in training")
-    for optimizer in optimizers.values():
+    for optimizer in mstep.optimizers.values():
         optimizer.zero_grad()
-    total: Any = share * sum(value.mean() for value in losses.values())
+    total: Any = batch.share * sum(value.mean() for value in losses.values())
     total.backward()
     for role, module in pair.modules.items():
         norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
         if norms:
             require_finite(torch.stack(norms).norm().expand(len(ids)), ids, f"the gradient of the {role} network")
-    world.add_gradients(pair.modules.values())
-    for optimizer in optimizers.values():
+    mstep.world.add_gradients(pair.modules.values())
+    for optimizer in mstep.optimizers.values():
         optimizer.step()
-    return world.total({role: float(value.detach().sum()) if share else 0.0 for role, value in losses.items()})
+    sums = {role: float(value.detach().sum()) if batch.share else 0.0 for role, value in losses.items()}
+    return mstep.world.total(sums)

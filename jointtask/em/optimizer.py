@@ -1,4 +1,4 @@
-"""How the M-step moves a task's parameters: the settings as groups, a schedule without memory, an exact state."""
+"""The optimizer of one task network: rates by parameter group, a schedule by step, a state by parameter name."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def schedule_factor(table: Optimizer, step: int, total_epochs: int, steps_per_ep
     Parameters
     ----------
     table : Optimizer
-        `schedule`, `step_epochs`, `step_factor` and `warmup_steps` are read.
+        The settings of the optimizer.
     step : int
-        From 0.
+        Number of the step, from 0.
     total_epochs : int
-        Of the whole run, warm-up included.
+        Number of epochs of the whole run, warm-up included.
     steps_per_epoch : int
-        At least 1.
+        Number of steps in an epoch, at least 1.
 
     Returns
     -------

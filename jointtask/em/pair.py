@@ -1,4 +1,4 @@
-"""The two task networks, the bridge between them, and how they are run."""
+"""The two task networks with the bridge between them: forward passes, energies and losses."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Pair:
     upstream, downstream : torch.nn.Module
         An `UpstreamTask` and a `DownstreamTask`.
     bridge : Bridge
-        What ties them.
+        The bridge between them.
     device : torch.device
-        Where they run.
+        The device of both networks.
     upstream_weight, downstream_weight : float
-        Factors on their energies.
+        Factors on the energies.
     precision : torch.dtype
-        Of the forward passes; energies are float32.
+        Data type of the forward passes; energies are float32.
     downstream_batch : int
         References evaluated in one downstream forward pass outside of training.
     """
@@ -53,7 +53,7 @@ class Pair:
 
     @property
     def learning(self) -> dict[str, nn.Module]:
-        """Those of them with a parameter that is not frozen."""
+        """The networks with at least one parameter that is not frozen, by role."""
         return {
             role: module
             for role, module in self.modules.items()
@@ -63,7 +63,7 @@ class Pair:
     def train(self, mode: bool) -> None:
         """Put both networks into training or evaluation mode."""
         for module in self.modules.values():
-            if module.training is not mode:  # to walk through all layers takes as long as a small network's pass
+            if module.training is not mode:  # walking through all layers takes as long as a small network's pass
                 module.train(mode)
 
     def predict_upstream(self, batch: Batch) -> Prediction:
@@ -88,11 +88,11 @@ class Pair:
         return energy
 
     def upstream_loss(self, prediction: Prediction, reference: Tensor) -> Tensor:
-        """Return what the M-step minimises of the upstream task, weighted, for references (B, K, D): (B, K)."""
+        """Return the weighted loss of the upstream task in the M-step, for references (B, K, D): (B, K)."""
         return self.upstream_weight * _each(_loss(self.upstream), prediction, reference)
 
     def downstream_loss(self, prediction: Prediction, target: Any) -> Tensor:
-        """Return what the M-step minimises of the downstream task, weighted, for each row."""
+        """Return the weighted loss of the downstream task in the M-step, for each row."""
         return self.downstream_weight * _loss(self.downstream)(prediction, target)
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -100,8 +100,8 @@ class Pair:
 
 
 def _loss(task: Any) -> Callable[[Prediction, Any], Tensor]:
-    chosen: Callable[[Prediction, Any], Tensor] = task.training_loss if isinstance(task, SurrogateTask) else task.energy
-    return chosen
+    loss: Callable[[Prediction, Any], Tensor] = task.training_loss if isinstance(task, SurrogateTask) else task.energy
+    return loss
 
 
 def _each(score: Callable[[Prediction, Any], Tensor], prediction: Prediction, reference: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The processes of one run, and what they do together; a process that is alone does none of it."""
+"""The processes of one run: how they share its work and exchange results. One process exchanges nothing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:  # a run file with a fault should not have to wait for torch
 __all__ = ["ALONE", "FAILED", "PeerError", "World"]
 
 FAILED = "failed"
-"""The key of the store under which the process that failed first stands, with its exit code."""
+"""The store's key for the process that failed first, with its exit code."""
 
-_PAUSE = 0.05
+_POLL_SECONDS = 0.05
 T = TypeVar("T")
 
 
@@ -38,22 +38,22 @@ class PeerError(RunError):
 
 @frozen(eq=False)
 class World:
-    """One process among those of its run; made by `jointtask.running.torchrun.joined`.
+    """One process of a run, with the means to exchange values; made by `jointtask.running.torchrun.joined`.
 
-    Every process calls the same methods in the same order. Whatever fails between them is raised in all.
+    Every process calls the same methods in the same order. A failure of one is raised in all.
 
     Attributes
     ----------
     rank : int
-        Which one it is, in [0, size); 0 is the leader, which alone writes and speaks.
+        Number of this process, in [0, size); 0 is the leader, which alone writes files and messages.
     size : int
-        How many there are, on all machines.
+        Number of processes, on all machines.
     local_rank : int
-        Which one of its machine it is.
+        Number of this process on its machine.
     machine : int
-        Which machine it is on.
+        Number of its machine.
     store : torch.distributed.Store or None
-        A table of short messages, which outlives the processes where torchrun started them.
+        Table of short messages, kept by torchrun for longer than the processes live.
     """
 
     rank: int = 0
@@ -64,11 +64,11 @@ class World:
 
     @property
     def leader(self) -> bool:
-        """Whether this process writes and speaks."""
+        """Whether this process writes files and messages."""
         return self.rank == 0
 
-    def place(self, device: torch.device) -> torch.device:
-        """Return the accelerator of this process, where one process would take `device`.
+    def own_device(self, device: torch.device) -> torch.device:
+        """Return the accelerator of this process; `device` is the one that a run of one process would use.
 
         Raises
         ------
@@ -90,36 +90,37 @@ class World:
         torch.cuda.set_device(own)
         return own
 
-    def block(self, offset: int, total: int, size: int) -> tuple[range, int]:
-        """Share out the next positions of a pass, a whole batch to each process.
+    def next_positions(self, offset: int, total: int, size: int) -> tuple[range, int]:
+        """Share out the next examples of a pass, a whole batch to each process.
 
-        A batch has the same examples as that of one process, so its results are the same to the bit.
+        Batches have the same examples as in a run of one process, so their results are the same to the bit.
 
         Parameters
         ----------
         offset, total : int
-            Where the pass stands, and where it ends.
+            Number of examples that are done, and of all.
         size : int
-            Of a batch.
+            Number of examples in a batch.
 
         Returns
         -------
-        rows : range
-            Of this process; empty if there is nothing left for it.
+        positions : range
+            Positions of this process's batch; empty if none is left for it.
         stop : int
-            Where the pass stands after it.
+            Number of examples that are done once every process has done its batch.
         """
         stop = min(offset + size * self.size, total)
         start = min(offset + size * self.rank, stop)
         return range(start, min(start + size, stop)), stop
 
-    def part(self, index: Tensor) -> tuple[Tensor, float]:
-        """Take this process's part of a batch, (B,), and its share of the batch's mean.
+    def own_part(self, index: Tensor) -> tuple[Tensor, float]:
+        """Return this process's part of a batch, (B,), and the part's share of the batch, in [0, 1].
 
-        A process that has none gets an example at a share of 0, so that all of them take the same way.
+        Where there are more processes than examples, some get one example at a share of 0: every process must exchange
+        gradients.
         """
-        mine = index[self.rank :: self.size]
-        return (mine, len(mine) / len(index)) if len(mine) else (index[:1], 0.0)
+        own = index[self.rank :: self.size]
+        return (own, len(own) / len(index)) if len(own) else (index[:1], 0.0)
 
     def gather(self, items: list[T]) -> list[T]:
         """Return the items of all processes, in the order of their ranks; tensors among them are on the CPU."""
@@ -143,23 +144,23 @@ class World:
         return dict(zip(values, sums.tolist(), strict=True))
 
     def largest(self, value: int) -> int:
-        """Return the largest value of any process; all of them meet here."""
+        """Return the largest value of any process; every process waits here for the others."""
         if self.size == 1:
             return value
         import torch
         import torch.distributed as dist
 
-        found = torch.tensor(value)
+        largest = torch.tensor(value)
         with _explained():
-            dist.all_reduce(found, op=dist.ReduceOp.MAX)
-        return int(found)
+            dist.all_reduce(largest, op=dist.ReduceOp.MAX)
+        return int(largest)
 
-    def meet(self) -> None:
-        """Wait until all processes are here."""
+    def wait_for_all(self) -> None:
+        """Wait until every process has called this."""
         self.largest(0)
 
     def add_gradients(self, modules: Iterable[nn.Module]) -> None:
-        """Add the gradients of all processes up, in place; running statistics become the leader's."""
+        """Replace gradients by their sum over all processes, and running statistics by the leader's, in place."""
         if self.size == 1:
             return
         import torch
@@ -169,13 +170,13 @@ class World:
         statistics = [b for module in modules for b in module.buffers() if b.is_floating_point()]
         if not parameters:
             return
-        known = torch.tensor([p.grad is not None for p in parameters], device=parameters[0].device)
+        has_gradient = torch.tensor([p.grad is not None for p in parameters], device=parameters[0].device)
         parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         parts += [buffer * float(self.leader) for buffer in statistics]
-        # One message for both networks: a message costs more than its bytes until it is some megabytes long.
-        flat = torch.cat([part.detach().reshape(-1) for part in [*parts, known.float()]])
+        # One message for both networks: below some megabytes, the number of messages costs more than their size.
+        flat = torch.cat([part.detach().reshape(-1) for part in [*parts, has_gradient.float()]])
         _add(flat)
-        *sums, counts = torch.split(flat, [*(part.numel() for part in parts), len(known)])
+        *sums, counts = torch.split(flat, [*(part.numel() for part in parts), len(has_gradient)])
         for parameter, gradient, count in zip(parameters, sums, counts.tolist(), strict=False):
             if parameter.grad is not None:
                 parameter.grad.copy_(gradient.view_as(parameter))
@@ -185,17 +186,17 @@ class World:
             buffer.copy_(value.view_as(buffer))
 
     def require_same(self, facts: Callable[[], Mapping[str, object]]) -> None:
-        """Hold the processes to be at one.
+        """Require that all processes have the same values.
 
         Parameters
         ----------
         facts : callable
-            Gives what must be the same in all; not called by a process that is alone.
+            Returns the values by name; not called in a run of one process.
 
         Raises
         ------
         RunError
-            If anything differs.
+            If a value differs.
         """
         if self.size == 1:
             return
@@ -205,18 +206,18 @@ class World:
             name = different[0]
             shown = ", ".join(f"{other.get(name)} in process {rank}" for rank, other in enumerate(every[:4]))
             raise RunError(
-                f"the processes of this run are no longer at one in: {', '.join(different)}",
+                f"the processes of this run no longer agree in: {', '.join(different)}",
                 cause=f"{name}: {shown}",
                 remedy="give all machines the same run directory, data, versions and kind of device, and run the same"
                 " command again",
             )
 
     def leader_first(self, name: str) -> AbstractContextManager[None]:
-        """Let the leader do what is inside, and then the others; `name` is used once in a run."""
+        """Run the block in the leader first, then in the others; `name` must be unique in a run."""
         return self._turn(name, first=self.leader)
 
     def machine_first(self, name: str) -> AbstractContextManager[None]:
-        """Let one process of each machine do what is inside, and then its others: it fills the cache for them."""
+        """Run the block in one process of each machine first, which fills the cache for the others, then in those."""
         return self._turn(f"{name} on {self.machine}", first=self.local_rank == 0)
 
     @contextmanager
@@ -229,20 +230,20 @@ class World:
                 self.store.set(name, b"done")
 
     def _await(self, name: str) -> None:
-        """Wait for as long as it takes: to prepare a large data set can take hours."""
+        """Wait without a time limit: preparing a large data set can take hours."""
         with _explained():
             while not self.store.check([name]):
                 if self.store.check([FAILED]):
                     raise PeerError
-                time.sleep(_PAUSE)
+                time.sleep(_POLL_SECONDS)
 
 
 ALONE = World()
-"""One process."""
+"""A run of one process."""
 
 
 def _add(values: Tensor) -> None:
-    """Add tensors of one shape up over all processes, in place."""
+    """Replace a tensor by its sum over all processes, in place."""
     import torch.distributed as dist
 
     with _explained():
@@ -256,10 +257,10 @@ def _add(values: Tensor) -> None:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn what torch says of a broken connection into an error that says what to do."""
+    """Turn torch's error about a broken connection into one with a remedy."""
     try:
         yield
     except RuntimeError as error:
-        # Gloo begins with the line of its source, and ends with advice to programmers.
+        # Gloo's text begins with a source line and ends with advice to programmers: keep what is between.
         said = re.sub(r"^\[[^]]*\]\s*", "", str(error)).partition("\n")[0].partition(". ")[0]
         raise PeerError(said) from error

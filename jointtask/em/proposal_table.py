@@ -16,20 +16,20 @@ __all__ = ["log_proposal"]
 def log_proposal(
     terms: Mapping[str, ProposalTerm], batch: Batch, reference: Tensor, usable: Tensor, history: History
 ) -> Tensor:
-    """Add the terms and normalise over the grid: whatever the terms are, detailed balance holds.
+    """Add the terms and normalise over the grid: detailed balance then holds for any terms.
 
     Parameters
     ----------
     terms : mapping of str to ProposalTerm
-        By name; none gives the uniform proposal.
+        The proposal terms by name; without any, the proposal is uniform.
     batch : Batch
         B examples with what the terms prepared.
     reference : Tensor, (B, N, D)
         The references of all states.
     usable : Tensor, (B, N), bool
-        Unusable states get -inf.
+        The states whose reference is usable; the others get -inf.
     history : History
-        Of the B examples.
+        Previous optima of the B examples.
 
     Returns
     -------

@@ -54,26 +54,26 @@ def score(
     Parameters
     ----------
     predict : callable
-        See `through` and `one_by_one`.
+        Function that predicts some examples: see `through` and `one_by_one`.
     dataset : Dataset
         Annotated examples.
     metrics : mapping of str to Metric
-        By component name.
+        Metrics by component name.
     predictor, data : str
-        What the record calls them.
+        Names of predictor and data set in the record.
     batch_size : int
-        Examples predicted together.
+        Number of examples predicted together.
     progress : Progress
-        Where it reports.
+        Receiver of the progress messages.
     world : World
-        The processes that share the examples; all get the scores.
+        The processes that share the examples; each of them gets all scores.
     """
     values: dict[str, list[Any]] = {name: [] for name in metrics}
     offset = 0
     with progress.phase(f"scoring {predictor} on {data}", len(dataset)) as bar:
         while offset < len(dataset):
-            index, stop = world.block(offset, len(dataset), batch_size)
-            scores = score_batch(predict, dataset, index, metrics) if index else []
+            positions, stop = world.next_positions(offset, len(dataset), batch_size)
+            scores = score_batch(predict, dataset, positions, metrics) if positions else []
             for example_scores in world.gather(scores):
                 for name, value in example_scores.items():
                     values[name].append(value)

@@ -1,14 +1,16 @@
-"""Where a run stands: what a checkpoint holds."""
+"""The state of a run between two batches: what a checkpoint holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from attrs import Factory, define, frozen
+from attrs import Factory, asdict, define, frozen
+from cattrs import structure
 from torch import Tensor
 
+from jointtask.api.record import RoundRecord
+from jointtask.em.diagnostics import Diagnostics
 from jointtask.em.latents import Latents
 from jointtask.em.optimizer import TaskOptimizer
 from jointtask.em.pair import Pair
@@ -19,14 +21,14 @@ __all__ = ["Checkpoint", "State"]
 
 @frozen(eq=False)
 class Checkpoint:
-    """One checkpoint.
+    """The content of a checkpoint file.
 
     Attributes
     ----------
     tensors : mapping of str to Tensor
-        On the CPU.
+        Weights, optimizer states, latents and diagnostics, on the CPU.
     state : mapping
-        The rest, as JSON.
+        All else, as plain JSON values.
     """
 
     tensors: Mapping[str, Tensor]
@@ -35,94 +37,93 @@ class Checkpoint:
 
 @define(eq=False)
 class State:
-    """The only thing that changes while a run works; it can be saved between any two batches.
+    """The only thing that changes while a run is trained; it can be saved between any two batches.
 
     Attributes
     ----------
     pair : Pair
         The networks.
     optimizers : mapping of str to TaskOptimizer
-        By role.
+        The optimizer of each network, by role.
     latents : Latents
-        Estimates and history of the training examples.
-    columns : dict of str to Tensor
-        Diagnostics of the E-step under way, (n,) or (n, J), by name.
+        Estimates and previous optima of the training examples.
+    diagnostics : Diagnostics or None
+        Diagnostics of the unfinished E-step; None outside of one.
     round : int
-        The round under way; 0 is the warm-up.
+        The unfinished round; 0 is the warm-up.
     sampled : bool
-        Whether its E-step is done.
+        Whether the E-step of this round is done.
     epochs : int
-        Epochs of this round that are done.
+        Finished epochs of this round.
     epoch : int
-        Epochs of the run that are done.
+        Finished epochs of the run.
     offset : int
-        Examples of the pass under way that are done.
+        Examples of the unfinished E-step or epoch that are done.
     sums : dict of str to float
-        Energies summed over the epoch under way, or over the last one.
-    estep : dict
-        The finished E-step's part of the round's record.
-    history : list of dict
-        Records of finished rounds.
+        Losses of the unfinished epoch, or of the last one, summed over its examples, by role.
+    record : RoundRecord
+        What is known of the unfinished round.
+    history : list of RoundRecord
+        Records of the finished rounds.
     clock : dict of str to float
-        Seconds of this round by phase.
+        Seconds of the unfinished round, by phase.
     timing : list of dict
-        Seconds of finished rounds.
+        Seconds of the finished rounds, by round and phase.
     """
 
     pair: Pair
     optimizers: Mapping[str, TaskOptimizer]
     latents: Latents
-    columns: dict[str, Tensor] = Factory(dict)
+    diagnostics: Diagnostics | None = None
     round: int = 0
     sampled: bool = False
     epochs: int = 0
     epoch: int = 0
     offset: int = 0
     sums: dict[str, float] = Factory(dict)
-    estep: dict[str, Any] = Factory(dict)
-    history: list[dict[str, Any]] = Factory(list)
+    record: RoundRecord = Factory(lambda: RoundRecord(round=0))
+    history: list[RoundRecord] = Factory(list)
     clock: dict[str, float] = Factory(dict)
     timing: list[dict[str, Any]] = Factory(list)
 
     def checkpoint(self) -> Checkpoint:
-        """Return what a file needs to hold."""
+        """Return everything that a run needs to go on from here."""
         tensors: dict[str, Tensor] = {}
-        state: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         for role, module in self.pair.modules.items():
             tensors |= {f"model.{role}.{name}": tensor for name, tensor in module.state_dict().items()}
         for role, optimizer in self.optimizers.items():
             tensors |= {f"optimizer.{role}.{name}": tensor for name, tensor in optimizer.state_tensors().items()}
         tensors |= {f"latents.{name}": tensor for name, tensor in self.latents.tensors().items()}
-        tensors |= {f"columns.{name}": tensor for name, tensor in self.columns.items()}
+        if self.diagnostics is not None:
+            tensors |= {f"diagnostics.{name}": tensor for name, tensor in self.diagnostics._asdict().items()}
+        state: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        state |= {"record": asdict(self.record), "history": [asdict(record) for record in self.history]}
         return Checkpoint(tensors=tensors, state=state)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take up what a checkpoint holds."""
+        """Go on from a checkpoint."""
         for name in _PLAIN:
             setattr(self, name, checkpoint.state[name])
+        self.record = structure(checkpoint.state["record"], RoundRecord)
+        self.history = structure(checkpoint.state["history"], list[RoundRecord])
         for role, module in self.pair.modules.items():
             module.load_state_dict(_under(checkpoint.tensors, f"model.{role}."))
         for role, optimizer in self.optimizers.items():
             optimizer.load_state_tensors(_under(checkpoint.tensors, f"optimizer.{role}."))
         self.latents = Latents(**_under(checkpoint.tensors, "latents."))
-        self.columns = _under(checkpoint.tensors, "columns.")
+        diagnostics = _under(checkpoint.tensors, "diagnostics.")
+        self.diagnostics = Diagnostics(**diagnostics) if diagnostics else None
 
-    def standing(self) -> dict[str, object]:
-        """Return where the run stands, in few words: what processes that share it must agree on."""
+    def agreement(self) -> dict[str, object]:
+        """Return what all processes of a run must agree on: its progress and a digest of the weights."""
         checkpoint = self.checkpoint()
         learnt = {name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith(("model.", "optim"))}
-        place = {name: getattr(self, name) for name in ("round", "sampled", "epochs", "epoch", "offset")}
-        return {**place, "weights": digest({name: tensor.cpu().contiguous() for name, tensor in learnt.items()}, {})}
-
-    def keep(self, index: Tensor, columns: Mapping[str, Tensor], examples: int) -> None:
-        """Write the diagnostics of some examples."""
-        for name, value in columns.items():
-            if name not in self.columns:
-                self.columns[name] = torch.zeros(examples, *value.shape[1:], dtype=value.dtype)
-            self.columns[name][index] = value
+        progress = {name: getattr(self, name) for name in ("round", "sampled", "epochs", "epoch", "offset")}
+        weights = digest({name: tensor.cpu().contiguous() for name, tensor in learnt.items()}, {})
+        return {**progress, "weights": weights}
 
 
-_PLAIN = ("round", "sampled", "epochs", "epoch", "offset", "sums", "estep", "history", "clock", "timing")
+_PLAIN = ("round", "sampled", "epochs", "epoch", "offset", "sums", "clock", "timing")
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

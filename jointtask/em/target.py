@@ -10,21 +10,22 @@ from torch import Tensor
 from jointtask.api.sampler import Target
 from jointtask.api.task import Batch
 from jointtask.api.tree import select_rows
-from jointtask.em.finite import mark, require_finite
+from jointtask.em.finite import require_finite
 from jointtask.em.pair import Pair
 
-__all__ = ["NetworkTarget", "Tempered"]
+__all__ = ["NetworkTarget", "Tempered", "set_states"]
 
 
 class Tempered:
     """A target at a temperature T: ``pi(state) ~ exp(-energy(state) / T)``.
 
-    Above 1 it is flatter, and a chain crosses from one mode to another; near 0 it is all in the state of lowest energy.
+    Above 1 the posterior is flatter, and a chain crosses from one mode to another more easily; near 0 nearly all of it
+    is in the state of lowest energy.
 
     Parameters
     ----------
     target : Target
-        At temperature 1.
+        The target at temperature 1.
     temperature : float
         T, above 0.
 
@@ -53,19 +54,19 @@ class NetworkTarget:
     pair : Pair
         The networks and their bridge.
     ids : sequence of B str
-        The examples; an error names them.
+        Ids of the examples, for errors.
     batch : Batch
-        The same, on the pair's device.
+        The tensors of the examples, on the pair's device.
     reference : Tensor, (B, N, D)
         The references of all states.
     usable : Tensor, (B, N), bool
-        Which of them the downstream task can be solved in.
+        The states whose reference the downstream task can be solved in.
     upstream : Tensor, (B, N)
-        The weighted upstream energy of all states, with that of the annotation.
+        The weighted upstream energy of all states, with the energy of the annotation where the bridge has one.
     log_proposal : Tensor, (B, N), float64
         Normalised log q.
-    pause : callable, optional
-        Called before each downstream batch; what it raises comes through.
+    interrupt : callable, optional
+        Called before each downstream forward pass; an exception that it raises is passed on.
 
     Attributes
     ----------
@@ -82,14 +83,14 @@ class NetworkTarget:
         usable: Tensor,
         upstream: Tensor,
         log_proposal: Tensor,
-        pause: Callable[[], None] = lambda: None,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         self.grid = pair.bridge.grid
         self.log_proposal = log_proposal
         self.start = torch.full((len(log_proposal),), self.grid.start)
         self._pair = pair
         self._ids = ids
-        self._pause = pause
+        self._interrupt = interrupt
         self._batch = batch
         self._reference = reference
         self.upstream = upstream.to("cpu", torch.float64)
@@ -100,7 +101,7 @@ class NetworkTarget:
     def energy(self, index: Tensor) -> Tensor:
         """Return the energies (B, K) of states (B, K); see `Target.energy`."""
         wanted = torch.zeros_like(self.downstream, dtype=torch.bool)
-        mark(wanted, index)
+        set_states(wanted, index)
         self._evaluate(wanted)
         return self.upstream.gather(1, index) + self.downstream.gather(1, index)
 
@@ -117,14 +118,14 @@ class NetworkTarget:
         return torch.isfinite(self.downstream).sum(dim=1)
 
     def _evaluate(self, wanted: Tensor) -> None:
-        """Fill in the downstream energies that are wanted and unknown, in full batches ordered by example."""
+        """Compute the downstream energies that are wanted and not yet known, in full batches ordered by example."""
         example, state = (wanted & torch.isnan(self.downstream)).nonzero(as_tuple=True)
         if len(example) == 0:
             return
         size = self._pair.downstream_batch
         with torch.inference_mode():
             for chunk in zip(torch.split(example, size), torch.split(state, size), strict=True):
-                self._pause()
+                self._interrupt()
                 self.downstream[chunk] = energy = self._downstream_energy(*chunk)
                 require_finite(energy, [self._ids[row] for row in chunk[0]], "the downstream energy")
 
@@ -146,3 +147,22 @@ class NetworkTarget:
             condition = type(condition)(*(select_rows(part, rows) for part in condition))
         energy = self._pair.downstream_energy(self._pair.predict_downstream(condition.input), condition.target)
         return energy.to("cpu", torch.float64)
+
+
+def set_states(mask: Tensor, index: Tensor) -> None:
+    """Set the states `index`, (B, K), of a mask (B, N), in place.
+
+    Raises
+    ------
+    IndexError
+        If a state is off the grid. Checked only after torch has refused the index, so that it costs nothing.
+    """
+    try:
+        mask.scatter_(1, index, True)
+    except RuntimeError as error:
+        if index.dtype != torch.int64 or not bool(((index < 0) | (index >= mask.shape[1])).any()):
+            raise
+        raise IndexError(
+            f"energies were asked for of states {int(index.min())} to {int(index.max())}; "
+            f"the grid has 0 to {mask.shape[1] - 1}"
+        ) from error

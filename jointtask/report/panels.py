@@ -64,7 +64,7 @@ def draw_panels(
 def _training_example(
     work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, position: int
 ) -> PanelExample:
-    batch = examples.batch([position], prepared=True)
+    batch = examples.batch([position], prepared=True).tensors
     seen = int(latents.count[position]) > 0
     base = work.pair.bridge.base(batch)[0].cpu() if seen else None
     return _shown(

@@ -43,7 +43,7 @@ def make_context(table: RunTable, progress: Progress, device: str | None = None,
     if table.threads:
         torch.set_num_threads(table.threads)
     return Context(
-        device=world.place(resolve_device(device or table.device)),  # type: ignore[arg-type]  # checked on the way in
+        device=world.own_device(resolve_device(device or table.device)),  # type: ignore[arg-type]  # checked on the way in
         workers=table.workers or os.cpu_count() or 1,
         cache=cache_folder(),
         progress=progress,
@@ -77,7 +77,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         for table in runfile.proposal
         if component.proposal == "all" or table.name in component.proposal
     }
-    how = EStep(
+    estep = EStep(
         sampler=component.build(runfile.sampler.settings, context),
         terms=terms,
         estimate=runfile.sampler.estimate,
@@ -94,7 +94,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         validation=validation,
         test=test,
         pair=pair,
-        how=how,
+        estep=estep,
         metrics=score_metrics([*runfile.evaluate.metrics, *runfile.evaluate.each_round], registry, context),
         predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
         world=world,

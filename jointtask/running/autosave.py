@@ -93,7 +93,8 @@ class Autosave:
 
     def _stop(self, number: int) -> NoReturn:
         self.save()
-        self._world.meet()  # or the first to leave would have the leader ended while it saves
+        # Wait for every process: torchrun kills the rest as soon as one exits, and the leader may still be saving.
+        self._world.wait_for_all()
         raise StoppedError(
             f"stopped by {signal.Signals(number).name}; everything is saved in {self._directory.path}",
             remedy="run the same command again to go on from here",

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-import cattrs
 
 from jointtask.api.metric import definitions
-from jointtask.api.record import RoundRecord, RunRecord
+from jointtask.api.record import RunRecord
 from jointtask.em.assembly import Assembly
 from jointtask.em.state import State
 from jointtask.runfile.load import resolved
@@ -55,5 +54,4 @@ def describe(directory: RunDirectory, assembly: Assembly, versions: Mapping[str,
 
 def so_far(record: RunRecord, state: State) -> RunRecord:
     """Return the record with the rounds that the state has finished."""
-    rounds = [cattrs.structure(line, RoundRecord) for line in state.history]
-    return attrs.evolve(record, rounds=rounds, timing=list(state.timing))
+    return attrs.evolve(record, rounds=list(state.history), timing=list(state.timing))

@@ -84,7 +84,7 @@ class RunDirectory:
             ) from error
         return versions
 
-    def write_lines(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
+    def write_lines(self, name: str, records: Iterable[Any]) -> None:
         """Write `history.jsonl` or `timing.jsonl`, one object a line; what is not a finite number is null."""
         write_atomic(
             self.path / name, "".join(json.dumps(to_plain(record), allow_nan=False) + "\n" for record in records)
@@ -141,7 +141,7 @@ class ReadOnlyRunDirectory(RunDirectory):
     def write_identity(self, config: str, versions: Mapping[str, Any]) -> None:
         """Write nothing."""
 
-    def write_lines(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
+    def write_lines(self, name: str, records: Iterable[Any]) -> None:
         """Write nothing."""
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:

@@ -14,7 +14,7 @@ from jointtask.em.assembly import Assembly
 from jointtask.em.batches import Examples
 from jointtask.em.estep import sample_batch
 from jointtask.em.latents import Latents
-from jointtask.em.mstep import train_batch
+from jointtask.em.mstep import MStep, train_batch
 from jointtask.em.predict import make_predictor
 from jointtask.em.score import Predict, one_by_one, score_batch, through
 from jointtask.running.assemble import assemble_optimizers
@@ -46,7 +46,7 @@ def expected(work: Assembly) -> Iterator[str]:
     few = range(min(SAMPLED, em.estep_batch, total))
     step = range(min(em.batch_size, total))
     head = _Head(work.train, max(len(few), len(step)))
-    examples = Examples(head, work.how.terms, work.runfile, work.context)
+    examples = Examples(head, work.estep.terms, work.runfile, work.context)
     per_estep = _estep_seconds(work, examples, few, oracle=False) / len(few)
     per_mstep = _seconds(lambda: _learn(work, examples, step)) / len(step)
     predictor = make_predictor(work.pair, work.runfile)
@@ -54,7 +54,7 @@ def expected(work: Assembly) -> Iterator[str]:
     per_example = _seconds(lambda: predictor.predict(head.batch([0]), shown))
     yield f"E-step: {per_estep * 1e3:.1f} ms an example, {text.duration(per_estep * total)} a round"
     estep = per_estep * total
-    if count := len(work.how.oracle_ids):
+    if count := len(work.estep.oracle_ids):
         per_oracle = max(0.0, _estep_seconds(work, examples, few[:1], oracle=True) - per_estep)
         enumeration = per_oracle * count
         yield f"exhaustive enumeration of {count} examples (em.oracle_examples): {text.duration(enumeration)} a round"
@@ -66,7 +66,7 @@ def expected(work: Assembly) -> Iterator[str]:
     scoring = _scoring_seconds(work)
     yield f"training, in all: about {text.duration(training)}; with scoring, about {text.duration(training + scoring)}"
     dimensions = work.pair.bridge.grid.dimensions
-    latents = total * (4 * work.how.draws * dimensions + 8 * (1 + dimensions + dimensions**2))
+    latents = total * (4 * work.estep.draws * dimensions + 8 * (1 + dimensions + dimensions**2))
     yield f"latents: {latents / 2**20:.2f} MiB in memory; frames stay on disk"
     if work.context.device.type == "cuda":
         yield f"device memory, at most: {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
@@ -102,13 +102,11 @@ def _pretrained(settings: Any) -> bool:
 
 def _estep_seconds(work: Assembly, examples: Examples, rows: Sequence[int], *, oracle: bool) -> float:
     """Time the E-step of some examples, with their exhaustive enumeration or without."""
-    grid = work.pair.bridge.grid
-    batch, ids = examples.batch(rows, prepared=True), examples.ids(rows)
-    base = work.pair.bridge.base(batch)
-    history = Latents.empty(len(rows), 1, grid.dimensions).history(torch.arange(len(rows)), base)
-    how = attrs.evolve(work.how, oracle_ids=frozenset(ids) if oracle else frozenset())
+    batch = examples.batch(rows, prepared=True)
+    latents = Latents.empty(len(rows), 1, work.pair.bridge.grid.dimensions)
+    estep = attrs.evolve(work.estep, oracle_ids=frozenset(batch.ids) if oracle else frozenset())
     # One example is a batch of its own when it is enumerated: hundreds of states warm up by themselves.
-    return _seconds(lambda: sample_batch(work.pair, how, 1, ids, batch, history, base), warm=not oracle)
+    return _seconds(lambda: sample_batch(work.pair, estep, 1, batch, latents), warm=not oracle)
 
 
 def _scoring_seconds(work: Assembly) -> float:
@@ -139,7 +137,7 @@ def _learn(work: Assembly, examples: Examples, rows: Sequence[int]) -> None:
     optimizers = assemble_optimizers(pair, work.runfile, 1, 1)
     batch = examples.batch(rows)
     pair.train(True)
-    train_batch(pair, optimizers, examples.ids(rows), batch, pair.bridge.base(batch)[:, None], seed=0, epoch=0)
+    train_batch(pair, MStep(optimizers), 0, batch, pair.bridge.base(batch.tensors)[:, None])
 
 
 class _Head:

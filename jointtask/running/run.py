@@ -80,7 +80,7 @@ def _run(directory: RunDirectory, assembly: Assembly, fresh: bool) -> RunRecord:
     with assembly.world.leader_first("open"):
         notes = open_directory(directory, assembly, versions, state, fresh)
     finished = finished_record(directory, assembly, state)
-    assembly.world.require_same(lambda: {**state.standing(), "finished": finished is not None})
+    assembly.world.require_same(lambda: {**state.agreement(), "finished": finished is not None})
     if finished:
         progress.say(f"{directory.path}: this run is finished; --fresh starts it again, a larger em.rounds extends it")
         return finished
@@ -102,7 +102,7 @@ def _run(directory: RunDirectory, assembly: Assembly, fresh: bool) -> RunRecord:
     observe("jointtask_run_started", record=so_far(begun, state))
     try:
         with assembly.world.machine_first("prepare"):
-            examples = Examples(assembly.train, assembly.how.terms, assembly.runfile, assembly.context)
+            examples = Examples(assembly.train, assembly.estep.terms, assembly.runfile, assembly.context)
         with Autosave(directory, state, assembly.runfile.run.checkpoint_seconds, assembly.world) as autosave:
             train(assembly, examples, state, autosave, round_finished)
         record = finish(directory, assembly, so_far(begun, state), state, examples)
@@ -122,7 +122,7 @@ def new_state(assembly: Assembly) -> State:
     return State(
         pair=pair,
         optimizers=assemble_optimizers(pair, assembly.runfile, epochs, steps),
-        latents=Latents.empty(len(assembly.train), assembly.how.draws, pair.bridge.grid.dimensions),
+        latents=Latents.empty(len(assembly.train), assembly.estep.draws, pair.bridge.grid.dimensions),
     )
 
 

@@ -18,7 +18,7 @@ from jointtask.runfile.load import load_trained
 from jointtask.runfile.schema import RunFile, RunTable
 from jointtask.running.assemble import assemble_pair, make_context
 from jointtask.running.directory import RunDirectory
-from jointtask.running.weights import fill
+from jointtask.running.weights import load_pair
 from jointtask.tools.progress import SilentProgress
 
 __all__ = ["find_predictor", "load_predictor", "named_predictor", "trained"]
@@ -105,7 +105,7 @@ def trained(directory: RunDirectory, runfile: RunFile, registry: Registry, conte
         context.progress.say(f"warning: {directory.path} is not finished; the weights of its last checkpoint are used")
     pair, _ = assemble_pair(without_pretraining(runfile), registry, context)
     remedy = "use the plugin version named in versions.json, or train again"
-    fill(pair, weights, directory.path, remedy)
+    load_pair(pair, weights, directory.path, remedy)
     return make_predictor(pair, runfile)
 
 

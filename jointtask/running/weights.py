@@ -15,7 +15,7 @@ from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.em.pair import Pair
 from jointtask.registry.registry import Registry
 
-__all__ = ["digest_start", "fill", "pair_tensors", "start_from"]
+__all__ = ["digest_start", "load_pair", "pair_tensors", "start_from"]
 
 
 def pair_tensors(pair: Pair) -> dict[str, Tensor]:
@@ -27,7 +27,7 @@ def pair_tensors(pair: Pair) -> dict[str, Tensor]:
     }
 
 
-def fill(pair: Pair, weights: Mapping[str, Tensor], source: Path, remedy: str) -> None:
+def load_pair(pair: Pair, weights: Mapping[str, Tensor], source: Path, remedy: str) -> None:
     """Load ``<role>.<name>`` tensors into both networks, in the networks' own precision.
 
     Raises
@@ -65,7 +65,7 @@ def start_from(pair: Pair, start: str, registry: Registry) -> None:
         raise ConfigError(
             f"run.start: {path} cannot be read", cause=str(error), remedy="name a model.safetensors that a run wrote"
         ) from error
-    fill(pair, weights, path, "start from a run of the same two networks, with the same settings")
+    load_pair(pair, weights, path, "start from a run of the same two networks, with the same settings")
 
 
 def digest_start(start: str, registry: Registry) -> str:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from jointtask.api.grid import LatentGrid
 from jointtask.api.sampler import Draws
-from jointtask.em.finite import mark
+from jointtask.em.target import set_states
 
 __all__ = ["TabulatedTarget", "frequencies", "posterior", "total_variation"]
 
@@ -41,7 +41,7 @@ class TabulatedTarget:
 
     def energy(self, index: Tensor) -> Tensor:
         """Return the energies (B, K) of states (B, K)."""
-        mark(self.evaluated, index)
+        set_states(self.evaluated, index)
         return self.table.gather(1, index)
 
 

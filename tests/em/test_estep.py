@@ -1,4 +1,4 @@
-"""The E-step: estimates, diagnostics, and what they hang on."""
+"""The E-step: estimates and diagnostics, and what they depend on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
 
 from jointtask.api.errors import PluginError
 from jointtask.api.sampler import Draws
+from jointtask.em.batches import ExampleBatch
 from jointtask.em.estep import EStep, Sampled, sample_batch
 from jointtask.em.latents import Latents
 from jointtask.em.pair import Pair
@@ -47,11 +48,12 @@ def run(
     terms = {"gaussian": GaussianTerm(pair.bridge.grid, 20.0, 10.0)}
     oracle_ids = frozenset(DATA.ids[:3])
     checked = CONTRACTS["sampler"](sampler, "the sampler 'tried'")
-    how = EStep(checked, terms, estimate, draws, 0, oracle_ids, temperatures)
-    batch = DATA.batch(rows)
-    centre = pair.bridge.base(batch)
-    history = Latents.empty(len(DATA), 1, 2).history(torch.tensor(rows), centre)
-    return sample_batch(pair, how, round, [DATA.ids[i] for i in rows], batch, history, centre)
+    estep = EStep(checked, terms, estimate, draws, 0, oracle_ids, temperatures)
+    return sample_batch(pair, estep, round, take(rows), Latents.empty(len(DATA), 1, 2))
+
+
+def take(rows: range) -> ExampleBatch:
+    return ExampleBatch(torch.tensor(rows), [DATA.ids[row] for row in rows], DATA.batch(rows))
 
 
 CHAIN = partial(metropolis_hastings.sample, moves=20)
@@ -59,10 +61,10 @@ CHAIN = partial(metropolis_hastings.sample, moves=20)
 
 def test_exhaustive_finds_the_lowest_energy_and_knows_it() -> None:
     sampled = run(exhaustive.sample)
-    assert torch.equal(sampled.columns["regret"][:3], torch.zeros(3, dtype=torch.float64))
-    assert torch.allclose(sampled.columns["mass"][:3], torch.ones(3, dtype=torch.float64))
-    assert bool(torch.isnan(sampled.columns["regret"][3:]).all())
-    assert sampled.columns["evaluated"].tolist() == [25.0] * 12
+    assert torch.equal(sampled.diagnostics.regret[:3], torch.zeros(3, dtype=torch.float64))
+    assert torch.allclose(sampled.diagnostics.mass[:3], torch.ones(3, dtype=torch.float64))
+    assert bool(torch.isnan(sampled.diagnostics.regret[3:]).all())
+    assert sampled.diagnostics.evaluated.tolist() == [25.0] * 12
 
 
 def test_only_the_sampler_sees_the_temperature_of_the_round() -> None:
@@ -79,27 +81,27 @@ def test_only_the_sampler_sees_the_temperature_of_the_round() -> None:
         assert torch.equal(energy * temperature, seen[-1])
     # The best state, and the records, are those of the energy itself.
     for tempered in sampled.values():
-        assert torch.equal(tempered.state, plain.state)
-        for name in set(plain.columns) - {"effective"}:
-            torch.testing.assert_close(tempered.columns[name], plain.columns[name], rtol=0, atol=0, equal_nan=True)
-    assert bool((sampled[1].columns["effective"] > plain.columns["effective"]).all())  # flatter
+        kept = tempered.diagnostics._replace(effective=plain.diagnostics.effective)
+        for value, expected in zip(kept, plain.diagnostics, strict=True):
+            torch.testing.assert_close(value, expected, rtol=0, atol=0, equal_nan=True)
+    assert bool((sampled[1].diagnostics.effective > plain.diagnostics.effective).all())  # flatter
 
 
 def test_a_chain_is_no_better_than_the_oracle_and_no_worse_than_the_start() -> None:
-    chain, whole = run(CHAIN), run(exhaustive.sample)
-    assert bool((chain.columns["regret"][:3] >= 0).all())
-    lowest = whole.columns["estimate upstream"] + whole.columns["estimate downstream"]
-    found = chain.columns["estimate upstream"] + chain.columns["estimate downstream"]
-    start = chain.columns["start upstream"] + chain.columns["start downstream"]
-    assert bool((lowest <= found + 1e-9).all())
-    assert bool((found <= start).all())
-    assert bool((chain.columns["visited"] <= chain.columns["evaluated"]).all())
+    chain, whole = run(CHAIN).diagnostics, run(exhaustive.sample).diagnostics
+    assert bool((chain.regret[:3] >= 0).all())
+    lowest = whole.estimate_upstream + whole.estimate_downstream
+    estimate = chain.estimate_upstream + chain.estimate_downstream
+    start = chain.start_upstream + chain.start_downstream
+    assert bool((lowest <= estimate + 1e-9).all())
+    assert bool((estimate <= start).all())
+    assert bool((chain.visited <= chain.evaluated).all())
 
 
 def test_estimates_are_references_in_the_frame() -> None:
     sampled = run(CHAIN)
     base = Interval(IntervalSettings()).base(DATA.batch(range(12)))
-    states = Interval(IntervalSettings()).grid.states[sampled.state[:, 0]]
+    states = Interval(IntervalSettings()).grid.states[sampled.diagnostics.state[:, 0]]
     assert torch.equal(sampled.estimate[:, 0], base + states)
     assert torch.equal(sampled.optimum, sampled.estimate[:, 0])
 
@@ -107,7 +109,7 @@ def test_estimates_are_references_in_the_frame() -> None:
 def test_no_sampler_leaves_the_annotation() -> None:
     sampled = run(none.sample)
     assert torch.equal(sampled.estimate[:, 0], Interval(IntervalSettings()).base(DATA.batch(range(12))))
-    assert bool((sampled.columns["moved"] == 0).all())
+    assert bool((sampled.diagnostics.moved == 0).all())
 
 
 def test_weighted_estimates_follow_the_weights() -> None:
@@ -122,14 +124,14 @@ def test_weighted_estimates_follow_the_weights() -> None:
         downstream = pair.downstream.energy(pair.downstream(condition.input), condition.target).reshape(12, 25)
     energy = (upstream + downstream).double().masked_fill(~pair.bridge.usable(reference), torch.inf)
     weight = torch.softmax(-energy, dim=1)
-    counts = torch.stack([torch.bincount(row, minlength=25) for row in sampled.state])
+    counts = torch.stack([torch.bincount(row, minlength=25) for row in sampled.diagnostics.state])
     assert bool(((counts - 200 * weight).abs() < 1 + 1e-3).all())
 
 
-def test_an_example_does_not_hang_on_its_batch() -> None:
+def test_an_example_does_not_depend_on_its_batch() -> None:
     whole = run(CHAIN)
     parts = [run(CHAIN, range(start, start + 4)) for start in (0, 4, 8)]
-    assert torch.equal(torch.cat([part.state for part in parts]), whole.state)
+    assert torch.equal(torch.cat([part.diagnostics.state for part in parts]), whole.diagnostics.state)
 
 
 @pytest.mark.parametrize(
@@ -169,10 +171,10 @@ def test_history_is_the_mean_and_the_covariance_of_the_optima() -> None:
 def test_around_the_prediction_the_annotation_holds_the_reference() -> None:
     pair = make_pair()
     pair.bridge.annotation_scale = 3.0  # type: ignore[attr-defined]  # the toy's bridge is no frozen record
-    how = EStep(exhaustive.sample, {}, "best", 1, seed=0, oracle_ids=frozenset())
-    ids, batch = list(DATA.ids[:4]), DATA.batch(range(4))
+    estep = EStep(exhaustive.sample, {}, "best", 1, seed=0, oracle_ids=frozenset())
+    batch = DATA.batch(range(4))
     base = pair.bridge.base(batch)
-    sampled = sample_batch(pair, how, 1, ids, batch, Latents.empty(4, 1, 2).history(torch.arange(4), base), base)
+    sampled = sample_batch(pair, estep, 1, take(range(4)), Latents.empty(4, 1, 2))
     with torch.no_grad():
         predicted = pair.bridge.admit(pair.upstream(batch))
         reference = pair.bridge.reference(predicted, pair.bridge.grid.states.float())

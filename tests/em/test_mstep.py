@@ -6,13 +6,14 @@ from torch import Tensor
 from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
 
 from jointtask.api.randomness import Streams
-from jointtask.em.mstep import train_batch
+from jointtask.em.batches import ExampleBatch
+from jointtask.em.mstep import MStep, train_batch
 from jointtask.em.optimizer import make_optimizer
 from jointtask.em.pair import Pair
 from jointtask.runfile.schema import Optimizer
 
 DATA = Bumps(BumpData())
-ROWS = range(6)
+BATCH = ExampleBatch(torch.arange(6), DATA.ids[:6], DATA.batch(range(6)))
 
 
 class Squared(LabelPoints):
@@ -33,7 +34,7 @@ def test_a_task_learns_from_its_training_loss_and_the_objective_keeps_its_energy
         upstream_weight=0.02,
         downstream_weight=3.0,
     )
-    ids, batch = [DATA.ids[row] for row in ROWS], DATA.batch(ROWS)
+    ids, batch = BATCH.ids, BATCH.tensors
     reference = pair.bridge.base(batch)[:, None]
     seen = pair.bridge.augment(batch, reference, Streams(0, 0, ids, "augment"))
     condition = pair.bridge.condition(seen.batch, seen.conditioned)
@@ -46,7 +47,7 @@ def test_a_task_learns_from_its_training_loss_and_the_objective_keeps_its_energy
 
     table = Optimizer(name="sgd", rate=0.1, momentum=0.0)
     optimizers = {role: make_optimizer(module, table, 1, 1) for role, module in pair.modules.items()}
-    minimised = train_batch(pair, optimizers, ids, batch, reference, seed=0, epoch=0)
+    minimised = train_batch(pair, MStep(optimizers), 0, BATCH, reference)
 
     for found, wanted in zip(downstream.parameters(), expected, strict=True):
         torch.testing.assert_close(found.detach(), wanted)
@@ -63,8 +64,6 @@ def test_a_frozen_network_is_not_run() -> None:
     before = [value.clone() for value in downstream.parameters()]
     table = Optimizer(name="sgd", rate=0.1)
     optimizers = {role: make_optimizer(module, table, 1, 1) for role, module in pair.modules.items()}
-    batch = DATA.batch(ROWS)
-    base = pair.bridge.base(batch)[:, None]
-    minimised = train_batch(pair, optimizers, [DATA.ids[row] for row in ROWS], batch, base, seed=0, epoch=0)
+    minimised = train_batch(pair, MStep(optimizers), 0, BATCH, pair.bridge.base(BATCH.tensors)[:, None])
     assert list(minimised) == ["downstream"]
     assert not any(torch.equal(new, old) for new, old in zip(downstream.parameters(), before, strict=True))

@@ -12,7 +12,7 @@ from torch import Tensor
 from jointtask.api.grid import LatentGrid
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler, Target
-from jointtask.em.samplers import exhaustive, gaussian, gibbs, metropolis_hastings, none
+from jointtask.em.samplers import exhaustive, gibbs, metropolis_hastings, none
 from jointtask.em.target import Tempered
 from jointtask.testing import TabulatedTarget, check_sampler, posterior, total_variation
 
@@ -20,7 +20,6 @@ PAPER = LatentGrid.product([[-10, -5, 0, 5, 10]] * 4)
 
 EXACT = {
     "metropolis-hastings": partial(metropolis_hastings.sample, moves=100),
-    "gaussian": partial(gaussian.sample, moves=100),
     "gibbs": partial(gibbs.sample, sweeps=15),
     "exhaustive": exhaustive.sample,
 }

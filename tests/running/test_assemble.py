@@ -50,7 +50,7 @@ def test_only_the_proposal_terms_that_a_sampler_uses_are_built(tmp_path: Path, r
     file.write_text(run_file(str(tmp_path)))
     for sampler, terms in (("metropolis-hastings", ["gaussian"]), ("gibbs", []), ("none", [])):
         work = assemble(load(file, [f"sampler.name={sampler}"], registry), registry, SilentProgress())
-        assert list(work.how.terms) == terms
+        assert list(work.estep.terms) == terms
 
 
 @pytest.mark.parametrize("setting", ["run.precision=bfloat16", "run.channels_last=true"])

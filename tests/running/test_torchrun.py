@@ -197,18 +197,18 @@ def test_blocks_cover_a_pass_once_and_in_order() -> None:
     worlds = [World(rank, 3) for rank in range(3)]
     offset, seen = 0, []
     while offset < 50:
-        blocks = [world.block(offset, 50, 8) for world in worlds]
+        blocks = [world.next_positions(offset, 50, 8) for world in worlds]
         assert len({stop for _, stop in blocks}) == 1
         seen += [row for rows, _ in blocks for row in rows]
         offset = blocks[0][1]
     assert seen == list(range(50))
-    assert ALONE.block(48, 50, 8) == (range(48, 50), 50)
+    assert ALONE.next_positions(48, 50, 8) == (range(48, 50), 50)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_parts_of_a_batch_weigh_one_together(size: int) -> None:
     index = torch.arange(100, 105)
-    parts = [World(rank, size).part(index) for rank in range(size)]
+    parts = [World(rank, size).own_part(index) for rank in range(size)]
     assert sum(share for _, share in parts) == pytest.approx(1)
     shared = torch.cat([mine for mine, share in parts if share > 0])
     assert sorted(shared.tolist()) == index.tolist()
@@ -247,10 +247,10 @@ def test_an_environment_that_torchrun_did_not_set(
 def test_more_processes_than_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ConfigError, match="process 3 of this machine has no accelerator") as caught:
-        World(2, 3, local_rank=2).place(torch.device("cuda"))
+        World(2, 3, local_rank=2).own_device(torch.device("cuda"))
     assert "--nproc-per-node=2" in caught.value.remedy
-    assert ALONE.place(torch.device("cuda")) == torch.device("cuda")
-    assert World(2, 3, local_rank=2).place(torch.device("cpu")) == torch.device("cpu")
+    assert ALONE.own_device(torch.device("cuda")) == torch.device("cuda")
+    assert World(2, 3, local_rank=2).own_device(torch.device("cpu")) == torch.device("cpu")
 
 
 @contextmanager
@@ -292,8 +292,8 @@ class Told(World):
         return [*items, {"round": 1, "weights": "beta"}]
 
 
-def test_processes_that_are_no_longer_at_one_are_stopped() -> None:
-    with pytest.raises(RunError, match="no longer at one in: weights") as caught:
+def test_processes_that_no_longer_agree_are_stopped() -> None:
+    with pytest.raises(RunError, match="no longer agree in: weights") as caught:
         Told(0, 2).require_same(lambda: {"round": 1, "weights": "alpha"})
     assert caught.value.cause == "weights: alpha in process 0, beta in process 1"
     Told(0, 2).require_same(lambda: {"round": 1, "weights": "beta"})
