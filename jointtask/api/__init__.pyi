@@ -11,7 +11,7 @@ from .component import (
     TrainedComponent,
     deferred,
 )
-from .dataset import Dataset
+from .dataset import Dataset, MemoryDataset
 from .errors import ConfigError, DataError, PluginError, RunError, UserError, did_you_mean
 from .grid import LatentGrid
 from .metric import Metric, Summary, definitions
@@ -21,6 +21,7 @@ from .proposal import History, ProposalTerm
 from .randomness import Streams, derive, invert
 from .record import OWN, Energy, OracleRecord, RoundRecord, RunRecord, SamplerRecord, ScoreRecord
 from .sampler import Draws, Sampler, Target
+from .setting import setting
 from .task import Batch, DownstreamTask, Prediction, SurrogateTask, Task, UpstreamTask
 from .tree import leaves, map_tensors, repeat_rows, select_rows, to_float32
 
@@ -48,6 +49,7 @@ __all__ = [
     "Energy",
     "History",
     "LatentGrid",
+    "MemoryDataset",
     "Metric",
     "NoSettings",
     "OracleRecord",
@@ -86,5 +88,6 @@ __all__ = [
     "map_tensors",
     "repeat_rows",
     "select_rows",
+    "setting",
     "to_float32",
 ]

@@ -15,8 +15,6 @@ def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = 
     For each: what was recognised, what was decided and what is odd, what is missing and where it comes from; and which
     examples two of them share. Nothing else of the file is read, and no network is built.
     """
-    from attrs import asdict
-
     from jointtask.runfile.load import load_data
     from jointtask.tools.progress import open_progress
 
@@ -27,7 +25,7 @@ def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = 
 
     report = check_data(tables, registry, progress)
     if json:
-        print_json(asdict(report))
+        print_json(report)
     else:
         for line in lines(report):
             typer.echo(line)

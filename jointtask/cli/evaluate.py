@@ -21,17 +21,16 @@ def evaluate(
 
     The data set is the run's own test data, or what --set data.test.KEY=VALUE names.
     """
-    from attrs import asdict
-
     from jointtask.api.metric import definitions
     from jointtask.cli.tables import score_lines
     from jointtask.running.evaluate import evaluate_run
+    from jointtask.tools.plain import to_plain
     from jointtask.tools.progress import open_progress
 
     registry = open_registry(plugin, warn=True)
     record, metrics = evaluate_run(run, registry, overrides=set_ or (), progress=open_progress())
     if json:
-        print_json({**asdict(record), "definitions": definitions(metrics)})
+        print_json({**to_plain(record), "definitions": definitions(metrics)})
     else:
         for line in score_lines([record], definitions(metrics)):
             typer.echo(line)

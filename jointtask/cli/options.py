@@ -59,13 +59,7 @@ def open_registry(files: Sequence[str] | None, *, warn: bool = False, say: bool 
 def print_json(value: Any) -> None:
     """Print a value as strict JSON: null for a number that is not finite."""
     import json
-    import math
 
-    def finite(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {key: finite(each) for key, each in item.items()}
-        if isinstance(item, list | tuple):
-            return [finite(each) for each in item]
-        return None if isinstance(item, float) and not math.isfinite(item) else item
+    from jointtask.tools.plain import to_plain
 
-    typer.echo(json.dumps(finite(value), indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(to_plain(value), indent=2, ensure_ascii=False))

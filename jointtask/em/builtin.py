@@ -6,46 +6,37 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import frozen
 
 from jointtask.api import hookimpl
 from jointtask.api.component import Component, Context, NoSettings, SamplerComponent
+from jointtask.api.setting import setting
 
 __all__ = ["Chain", "GaussianProposal", "Sweeps"]
-
-
-def _help(text: str) -> dict[str, Any]:
-    return {"help": text}
 
 
 @frozen
 class Chain:
     """Settings of the samplers that run an independence chain."""
 
-    moves: int = field(default=20, validator=validators.ge(1), metadata=_help("proposals drawn per example, K"))
+    moves: int = setting(20, "proposals drawn per example, K", ge=1)
 
 
 @frozen
 class Sweeps:
     """Settings of `gibbs`."""
 
-    sweeps: int = field(default=2, validator=validators.ge(1), metadata=_help("passes over all coordinates"))
+    sweeps: int = setting(2, "passes over all coordinates", ge=1)
 
 
 @frozen
 class GaussianProposal:
     """Settings of the proposal term `gaussian`."""
 
-    cold_variance: float = field(
-        default=50.0,
-        validator=validators.gt(0),
-        metadata=_help("variance of each coordinate before an example has a history, in squared reference units"),
+    cold_variance: float = setting(
+        50.0, "variance of each coordinate before an example has a history, in squared reference units", gt=0
     )
-    widening: float = field(
-        default=25.0,
-        validator=validators.gt(0),
-        metadata=_help("added to the variance of an example's history, in squared reference units"),
-    )
+    widening: float = setting(25.0, "variance added to that of an example's history, in squared reference units", gt=0)
 
 
 def _metropolis_hastings(settings: Chain, context: Context) -> Any:

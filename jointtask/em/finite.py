@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from jointtask.api.errors import RunError
+from jointtask.tools.text import listing
 
 __all__ = ["NonFiniteError", "require_finite"]
 
@@ -37,9 +38,8 @@ def require_finite(values: Tensor, ids: Sequence[str], what: str) -> None:
     if bool(finite.all()):
         return
     bad = list(dict.fromkeys(ids[row] for row in (~finite).nonzero()[:, 0].tolist()))
-    named = ", ".join(bad[:10]) + (f" and {len(bad) - 10} more" if len(bad) > 10 else "")
     raise NonFiniteError(
-        f"{what} is not finite for {len(bad)} of {len(set(ids))} examples: {named}",
+        f"{what} is not finite for {len(bad)} of {len(set(ids))} examples: {listing(bad, 10)}",
         cause="a learning rate that is too high for its loss, or an example that the network cannot take",
         remedy="lower optimizer.rate or set optimizer.clip, and look at the examples named;"
         " the last good checkpoint is kept",

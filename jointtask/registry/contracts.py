@@ -19,6 +19,7 @@ from jointtask.api.proposal import History, ProposalTerm
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler, Target
 from jointtask.api.task import Batch
+from jointtask.tools.text import listing
 
 __all__ = ["CONTRACTS", "check_draws"]
 
@@ -116,8 +117,7 @@ def _dataset(built: Any, what: str) -> Any:
             raise _fault(what, found, "one for each", see)
     if len(set(built.ids)) < len(built):
         twice = [str(name) for name, count in Counter(built.ids).items() if count > 1]
-        more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-        raise _fault(what, f"has one id for several examples: {', '.join(twice[:5])}{more}", "distinct ids", see)
+        raise _fault(what, f"has one id for several examples: {listing(twice)}", "distinct ids", see)
     return built
 
 

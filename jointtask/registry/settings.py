@@ -26,6 +26,7 @@ __all__ = [
 FACTORY: Any = attrs.Factory
 """The class of the defaults that a function makes; attrs types it as a function."""
 
+_OPTIONAL: Any = type(attrs.validators.optional(attrs.validators.ge(0)))
 _SCALARS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _COMPARISONS = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}
 
@@ -130,6 +131,8 @@ def leaves(validator: Any) -> list[Any]:
         return []
     if hasattr(validator, "_validators"):
         return [leaf for part in validator._validators for leaf in leaves(part)]
+    if isinstance(validator, _OPTIONAL):  # a run file cannot hold None, so the bound inside is what matters
+        return leaves(validator.validator)
     return [validator]
 
 

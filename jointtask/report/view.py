@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import tomli_w
 from attrs import frozen
@@ -145,12 +144,4 @@ def phases(record: RunRecord) -> list[Phase]:
 
 def settings(record: RunRecord) -> str:
     """Return the resolved run file as TOML; keys without a value are left out, as TOML has none for them."""
-    return tomli_w.dumps(_without_none(to_plain(record.config)))
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_none(item) for item in value if item is not None]
-    return value
+    return tomli_w.dumps(to_plain(record.config, nulls=False))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 import tomli_w
 
 from jointtask.api.errors import ConfigError
 from jointtask.registry.registry import Registry
 from jointtask.runfile.override import override
 from jointtask.runfile.read import structure
-from jointtask.runfile.schema import DataFile, DataTables, EvaluationFile, RunFile, Table
+from jointtask.runfile.schema import DataFile, DataTables, EvaluationFile, RunFile
+from jointtask.tools.plain import to_plain
 
 __all__ = ["dump", "load", "load_data", "load_evaluation", "load_trained", "parse", "resolved"]
 
@@ -88,7 +88,7 @@ def dump(runfile: RunFile) -> str:
 
 def resolved(runfile: RunFile) -> dict[str, Any]:
     """Return the tables of the run file as plain values, defaults filled: what `dump` writes."""
-    tables: dict[str, Any] = _plain(runfile)
+    tables: dict[str, Any] = to_plain(runfile, nulls=False)
     return tables
 
 
@@ -122,18 +122,3 @@ def _overridden(path: str | Path, overrides: Sequence[str], say: Callable[[str],
     for note in notes:
         say(note)
     return data, " ".join([str(path), *(f"--set {text}" for text in overrides)])
-
-
-def _plain(value: Any) -> Any:
-    """Turn records into what TOML can hold; None is left out, being the default wherever it is allowed."""
-    if isinstance(value, Table):
-        core = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
-        settings = core.pop("settings")
-        return {**_plain(core), **_plain(settings)}
-    if attrs.has(type(value)):
-        return _plain({field.alias: getattr(value, field.name) for field in attrs.fields(type(value)) if field.init})
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

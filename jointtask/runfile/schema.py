@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
+
+from jointtask.api.setting import setting
 
 __all__ = [
     "ArmTable",
@@ -25,18 +27,6 @@ __all__ = [
     "Table",
     "TaskTable",
 ]
-
-_POSITIVE: Any = validators.gt(0)
-_AT_LEAST_0: Any = validators.ge(0)
-_AT_LEAST_1: Any = validators.ge(1)
-
-
-def _help(text: str, **more: Any) -> dict[str, Any]:
-    """Metadata: ``path`` marks a path, ``component`` the kind of component that a table or a string names.
-
-    ``named`` is the kind of component whose name may stand where a path is expected; a file of that name goes first.
-    """
-    return {"help": text, **more}
 
 
 def _folder_name(instance: object, attribute: Any, value: str) -> None:
@@ -71,30 +61,25 @@ def _distinct(instance: object, attribute: Any, value: Sequence[Any]) -> None:
 class RunTable:
     """`[run]`: what the run is called, where and how it runs."""
 
-    name: str = field(metadata=_help("name of the run, and of its directory"), validator=_folder_name)
-    seed: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("everything random depends on it"))
-    start: str = field(
-        default="",
-        metadata=_help(
-            "a finished run's directory, its model.safetensors, or a trained predictor's name: both networks start"
-            " from it",
-            path=True,
-            named="predictor",
-        ),
+    name: str = setting(help="name of the run, and of its directory", validator=_folder_name)
+    seed: int = setting(0, "number that everything random depends on", ge=0)
+    start: str = setting(
+        "",
+        "a finished run's directory, its model.safetensors, or a trained predictor's name: both networks start from it",
+        path=True,
+        named="predictor",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = field(
-        default="auto", metadata=_help("a named device is a demand: the run fails where it is absent")
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting(
+        "auto", "device of the networks; a named one is a demand: the run fails where it is absent"
     )
-    precision: Literal["float32", "bfloat16"] = field(
-        default="float32", metadata=_help("of the networks' forward passes; energies are always float32 or better")
+    precision: Literal["float32", "bfloat16"] = setting(
+        "float32", "precision of the networks' forward passes; energies are always float32 or better"
     )
-    channels_last: bool = field(default=False, metadata=_help("memory layout of the networks"))
-    threads: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("CPU threads; 0 leaves it to torch"))
-    workers: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("for preparing data; 0 is one per core"))
-    output: str = field(default="runs", metadata=_help("folder that the run directory is made in", path=True))
-    checkpoint_seconds: float = field(
-        default=60.0, validator=_AT_LEAST_0, metadata=_help("least time between two checkpoints inside a round")
-    )
+    channels_last: bool = setting(False, "whether images lie channels last in memory")
+    threads: int = setting(0, "number of CPU threads; 0 leaves it to torch", ge=0)
+    workers: int = setting(0, "number of processes that prepare data; 0 is one per core", ge=0)
+    output: str = setting("runs", "folder that the run directory is made in", path=True)
+    checkpoint_seconds: float = setting(60.0, "least time between two checkpoints inside a round", ge=0)
 
 
 @frozen
@@ -102,56 +87,53 @@ class Table:
     """A table that names a component; `settings` holds the component's own keys, by their settings class."""
 
     name: str
-    settings: Any
+    settings: Any = field(metadata={"flat": True})
 
 
 @frozen
 class DataTables:
     """`[data.train]`, `[data.validation]`, `[data.test]`."""
 
-    train: Table = field(metadata=_help("what the networks learn from", component="dataset"))
-    validation: Table | None = field(default=None, metadata=_help("scored after every round", component="dataset"))
-    test: Table | None = field(default=None, metadata=_help("scored once, at the end", component="dataset"))
+    train: Table = setting(help="what the networks learn from", component="dataset")
+    validation: Table | None = setting(None, "what is scored after every round", component="dataset")
+    test: Table | None = setting(None, "what is scored once, at the end", component="dataset")
 
 
 @frozen
 class Optimizer:
     """`optimizer = { ... }` of a task: how the M-step trains it. The loss is the energy, averaged over the batch."""
 
-    name: Literal["sgd", "adamw"] = field(default="adamw", metadata=_help("the algorithm"))
-    rate: float = field(default=1e-3, validator=_AT_LEAST_0, metadata=_help("learning rate"))
-    rates: Mapping[str, float] = field(
-        factory=dict, validator=_rates, metadata=_help("learning rate by parameter group; 0 freezes the group")
+    name: Literal["sgd", "adamw"] = setting("adamw", "optimisation algorithm")
+    rate: float = setting(1e-3, "learning rate", ge=0)
+    rates: Mapping[str, float] = setting(
+        factory=dict, help="learning rate by parameter group; 0 freezes the group", validator=_rates
     )
-    bias_rate: float = field(default=1.0, validator=_AT_LEAST_0, metadata=_help("factor on the rate of biases"))
-    momentum: float = field(
-        default=0.9, validator=[_AT_LEAST_0, validators.lt(1)], metadata=_help("of sgd; adamw keeps its betas")
+    bias_rate: float = setting(1.0, "factor on the learning rate of biases", ge=0)
+    momentum: float = setting(0.9, "momentum of sgd; adamw keeps its betas", ge=0, lt=1)
+    weight_decay: float = setting(0.0, "weight decay of all parameters but biases", ge=0)
+    schedule: Literal["constant", "cosine", "step"] = setting(
+        "constant", "schedule of the learning rate over all epochs of the run"
     )
-    weight_decay: float = field(default=0.0, validator=_AT_LEAST_0, metadata=_help("of all parameters but biases"))
-    schedule: Literal["constant", "cosine", "step"] = field(
-        default="constant", metadata=_help("of the rate over all epochs of the run")
-    )
-    step_epochs: int = field(default=10, validator=_AT_LEAST_1, metadata=_help("epochs between two steps"))
-    step_factor: float = field(default=0.1, validator=_POSITIVE, metadata=_help("factor of one step"))
-    warmup_steps: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("steps of linear increase from 0"))
-    clip: float = field(default=0.0, validator=_AT_LEAST_0, metadata=_help("largest gradient norm; 0 is no limit"))
+    step_epochs: int = setting(10, "epochs between two steps of the schedule 'step'", ge=1)
+    step_factor: float = setting(0.1, "factor of one step of the schedule 'step'", gt=0)
+    warmup_steps: int = setting(0, "optimiser steps in which the rate rises linearly from 0", ge=0)
+    clip: float = setting(0.0, "largest norm of the gradient; 0 is no limit", ge=0)
 
 
 @frozen
 class TaskTable(Table):
     """`[upstream]` and `[downstream]`: the component's own keys, and these."""
 
-    weight: float = field(default=1.0, validator=_AT_LEAST_0, metadata=_help("factor on the task's energy"))
-    optimizer: Optimizer = field(factory=Optimizer, metadata=_help("how the M-step trains the task"))
+    weight: float = setting(1.0, "factor on the task's energy", ge=0)
+    optimizer: Optimizer = setting(factory=Optimizer, help="how the M-step trains the task")
 
 
 @frozen
 class SamplerTable(Table):
     """`[sampler]`: the component's own keys, and these."""
 
-    estimate: Literal["best", "last", "weighted"] = field(
-        default="best",
-        metadata=_help("what the M-step trains on: lowest energy visited, last state, or em.draws weighted draws"),
+    estimate: Literal["best", "last", "weighted"] = setting(
+        "best", "what the M-step trains on: lowest energy visited, last state, or em.draws weighted draws"
     )
 
 
@@ -159,32 +141,22 @@ class SamplerTable(Table):
 class EmTable:
     """`[em]`: the schedule of the EM loop."""
 
-    rounds: int = field(default=5, validator=_AT_LEAST_1, metadata=_help("E-steps, each followed by an M-step"))
-    warmup_epochs: int = field(
-        default=5, validator=_AT_LEAST_0, metadata=_help("epochs at no adjustment before the first round")
-    )
-    epochs_per_round: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("epochs of one M-step"))
-    batch_size: int = field(
-        default=32, validator=_AT_LEAST_1, metadata=_help("examples in a step of the M-step, of all processes together")
-    )
-    draws: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("draws per example of estimate = 'weighted'"))
-    temperatures: Sequence[float] = field(
-        default=(1.0,),
+    rounds: int = setting(5, "E-steps, each followed by an M-step", ge=1)
+    warmup_epochs: int = setting(5, "epochs at no adjustment before the first round", ge=0)
+    epochs_per_round: int = setting(1, "epochs of one M-step", ge=1)
+    batch_size: int = setting(32, "examples in a step of the M-step, of all processes together", ge=1)
+    draws: int = setting(1, "draws per example of estimate = 'weighted'", ge=1)
+    temperatures: Sequence[float] = setting(
+        (1.0,),
+        "temperatures of rounds 1, 2, ...: the sampler sees energy / T; later rounds reuse the last",
         validator=_temperatures,
-        metadata=_help("what divides the energy that the sampler sees, one a round; the last stays"),
     )
-    estep_batch: int = field(
-        default=64, validator=_AT_LEAST_1, metadata=_help("examples sampled together, by each process")
-    )
-    downstream_batch: int = field(
-        default=256, validator=_AT_LEAST_1, metadata=_help("references evaluated in one downstream forward pass")
-    )
-    oracle_examples: int = field(
-        default=8,
-        validator=_AT_LEAST_0,
-        metadata=_help(
-            "examples compared with exhaustive enumeration in each round, but not with the sampler `none`; 0 is none"
-        ),
+    estep_batch: int = setting(64, "examples sampled together, by each process", ge=1)
+    downstream_batch: int = setting(256, "references evaluated in one downstream forward pass", ge=1)
+    oracle_examples: int = setting(
+        8,
+        "examples compared with exhaustive enumeration in each round, but not with the sampler `none`; 0 is none",
+        ge=0,
     )
 
 
@@ -192,41 +164,31 @@ class EmTable:
 class PredictTable:
     """`[predict]`: how a trained pair predicts."""
 
-    draws: int = field(
-        default=1, validator=_AT_LEAST_1, metadata=_help("references averaged; 1 is the predicted one alone")
+    draws: int = setting(1, "references averaged; 1 is the predicted one alone", ge=1)
+    relocations: int = setting(
+        0, "times that the reference is taken anew from the prediction; what all references gave is averaged", ge=0
     )
-    relocations: int = field(
-        default=0,
-        validator=_AT_LEAST_0,
-        metadata=_help(
-            "times that the reference is taken anew from the prediction; what all references gave is averaged"
-        ),
-    )
-    batch_size: int = field(
-        default=32, validator=_AT_LEAST_1, metadata=_help("examples predicted together, by each process")
-    )
+    batch_size: int = setting(32, "examples predicted together, by each process", ge=1)
 
 
 @frozen
 class EvaluateTable:
     """`[evaluate]`: what is scored."""
 
-    metrics: Sequence[str] = field(
-        factory=tuple,
-        validator=_distinct,
-        metadata=_help("names of metrics, the leading one first", component="metric"),
+    metrics: Sequence[str] = setting(
+        (), "names of metrics, the leading one first", validator=_distinct, component="metric"
     )
-    each_round: Sequence[str] = field(
-        factory=tuple,
+    each_round: Sequence[str] = setting(
+        (),
+        "metrics scored on the validation data after each round; empty: the leading one",
         validator=_distinct,
-        metadata=_help(
-            "metrics scored on the validation data after each round; empty: the leading one", component="metric"
-        ),
+        component="metric",
     )
-    predictors: Sequence[str] = field(
-        factory=tuple,
+    predictors: Sequence[str] = setting(
+        (),
+        "names of predictors scored on the test data beside the run",
         validator=_distinct,
-        metadata=_help("names of predictors scored on the test data beside the run", component="predictor"),
+        component="predictor",
     )
 
 
@@ -234,20 +196,18 @@ class EvaluateTable:
 class RunFile:
     """A resolved run file."""
 
-    run: RunTable = field(metadata=_help("what the run is called, where and how it runs"))
-    data: DataTables = field(metadata=_help("the data sets"))
-    upstream: TaskTable = field(metadata=_help("the task that predicts the reference", component="task"))
-    downstream: TaskTable = field(metadata=_help("the task solved inside a reference", component="task"))
-    bridge: Table = field(metadata=_help("the grid of adjustments, and what a reference means", component="bridge"))
-    sampler: SamplerTable = field(metadata=_help("how the E-step samples the adjustment", component="sampler"))
-    proposal: Sequence[Table] = field(
-        factory=tuple,
-        validator=_distinct,
-        metadata=_help("the terms of the proposal distribution", component="proposal"),
+    run: RunTable = setting(help="what the run is called, where and how it runs")
+    data: DataTables = setting(help="the data sets")
+    upstream: TaskTable = setting(help="the task that predicts the reference", component="task")
+    downstream: TaskTable = setting(help="the task solved inside a reference", component="task")
+    bridge: Table = setting(help="the grid of adjustments, and what a reference means", component="bridge")
+    sampler: SamplerTable = setting(help="how the E-step samples the adjustment", component="sampler")
+    proposal: Sequence[Table] = setting(
+        (), "the terms of the proposal distribution", validator=_distinct, component="proposal"
     )
-    em: EmTable = field(factory=EmTable, metadata=_help("the schedule of the EM loop"))
-    predict: PredictTable = field(factory=PredictTable, metadata=_help("how a trained pair predicts"))
-    evaluate: EvaluateTable = field(factory=EvaluateTable, metadata=_help("what is scored"))
+    em: EmTable = setting(factory=EmTable, help="the schedule of the EM loop")
+    predict: PredictTable = setting(factory=PredictTable, help="how a trained pair predicts")
+    evaluate: EvaluateTable = setting(factory=EvaluateTable, help="what is scored")
 
     def components(self) -> Iterator[tuple[str, str]]:
         """Yield the kind and the name of every component that the file names."""
@@ -270,24 +230,24 @@ class RunFile:
 class EvaluationData:
     """`[data.test]`, and `[data.train]` for a predictor that learns."""
 
-    test: Table = field(metadata=_help("what is scored", component="dataset"))
-    train: Table | None = field(default=None, metadata=_help("what is learnt from", component="dataset"))
+    test: Table = setting(help="what is scored", component="dataset")
+    train: Table | None = setting(None, "what is learnt from", component="dataset")
 
 
 @frozen
 class EvaluationFile:
     """What it takes to score a predictor without a run; only ever made from overrides."""
 
-    run: RunTable
-    data: EvaluationData
-    evaluate: EvaluateTable = field(factory=EvaluateTable)
+    run: RunTable = setting(help="device, precision and workers")
+    data: EvaluationData = setting(help="the data sets")
+    evaluate: EvaluateTable = setting(factory=EvaluateTable, help="what is scored")
 
 
 @frozen
 class DataFile:
     """The data sets of a run file alone, for `jointtask data check`."""
 
-    data: DataTables = field(metadata=_help("the data sets"))
+    data: DataTables = setting(help="the data sets")
 
 
 @frozen
@@ -299,10 +259,10 @@ class ArmTable:
 class CompareTable:
     """`[compare]`: what `jointtask compare` runs."""
 
-    reference: str = field(default="", metadata=_help("name of the arm that the others are held against; the first"))
-    seeds: int = field(default=1, validator=_AT_LEAST_1, metadata=_help("runs of each arm, from run.seed upwards"))
-    arms: Mapping[str, ArmTable] = field(
-        factory=dict, validator=_folder_names, metadata=_help("for each arm, the keys that it sets, as --set would")
+    reference: str = setting("", "name of the arm that the others are compared with; without it, the first")
+    seeds: int = setting(1, "number of runs of each arm, with seeds from run.seed upwards", ge=1)
+    arms: Mapping[str, ArmTable] = setting(
+        factory=dict, help="keys that each arm sets, as --set would, by the arm's name", validator=_folder_names
     )
 
 
@@ -310,4 +270,4 @@ class CompareTable:
 class CompareFile:
     """The one table of a run file that `jointtask compare` alone reads."""
 
-    compare: CompareTable = field(factory=CompareTable)
+    compare: CompareTable = setting(factory=CompareTable, help="what `jointtask compare` runs")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from jointtask.api.dataset import Dataset
+from jointtask.tools.text import listing
 
 __all__ = ["Overlap", "overlaps"]
 
@@ -31,9 +32,8 @@ class Overlap:
     ids: Sequence[tuple[str, str]]
 
     def __str__(self) -> str:
-        named = ", ".join(a if a == b else f"{a} = {b}" for a, b in self.ids[:_SHOWN])
-        more = ", ..." if len(self.ids) > _SHOWN else ""
-        return f"{self.one} and {self.other} share {len(self.ids):,} examples: {named}{more}"
+        names = listing([a if a == b else f"{a} = {b}" for a, b in self.ids], _SHOWN)
+        return f"{self.one} and {self.other} share {len(self.ids):,} examples: {names}"
 
 
 def overlaps(sets: Mapping[str, Dataset | None]) -> list[Overlap]:

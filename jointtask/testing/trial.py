@@ -7,14 +7,13 @@ takes seconds, and needs nothing but the core.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from attrs import field, frozen, validators
+from attrs import frozen
 from torch import Tensor, nn
 
 from jointtask.api import (
@@ -24,12 +23,14 @@ from jointtask.api import (
     Condition,
     Context,
     LatentGrid,
+    MemoryDataset,
     Metric,
     NoSettings,
     Streams,
     Summary,
     derive,
     hookimpl,
+    setting,
 )
 
 __all__ = ["Find", "Interval", "IntervalSettings", "Mark", "Sequences", "SequencesSettings", "accuracy"]
@@ -43,8 +44,8 @@ SHORTEST = 4
 class SequencesSettings:
     """Settings of the data set `trial-sequences`."""
 
-    examples: int = field(default=64, validator=validators.ge(1), metadata={"help": "how many"})
-    seed: int = field(default=0, validator=validators.ge(0), metadata={"help": "of the generator"})
+    examples: int = setting(64, "number of sequences", ge=1)
+    seed: int = setting(0, "seed of the generator", ge=0)
 
 
 @frozen(eq=False)
@@ -56,44 +57,31 @@ class Example:
     label: Tensor
 
 
-class Sequences:
-    """Generated sequences; the frame is the example, as all have one length.
+class Sequences(MemoryDataset):
+    """Generated sequences: "values" and "label", (B, 64) each, float32; the frame is the example itself.
 
     Parameters
     ----------
     settings : SequencesSettings
-        How many, and the seed.
+        Number of sequences, and the seed.
     """
 
-    notes: Sequence[str] = ("generated",)
-
     def __init__(self, settings: SequencesSettings) -> None:
-        self.ids = [f"{settings.seed}-{row:04d}" for row in range(settings.examples)]
-        self.digests = [hashlib.sha256(f"trial {name}".encode()).hexdigest() for name in self.ids]
-        self.fingerprint = hashlib.sha256("".join(self.digests).encode()).hexdigest()
-        made = [self._make(name) for name in self.ids]
-        self._values = torch.stack([values for values, _ in made])
-        self._label = torch.stack([label for _, label in made])
+        ids = [f"{settings.seed}-{row:04d}" for row in range(settings.examples)]
+        values, labels = zip(*map(_sequence, ids), strict=True)
+        examples = [Example(*each) for each in zip(ids, values, labels, strict=True)]
+        tensors = {"values": torch.stack(values), "label": torch.stack(labels)}
+        super().__init__(ids, tensors, examples, annotation=["label"], notes=["generated"])
 
-    def _make(self, name: str) -> tuple[Tensor, Tensor]:
-        random = np.random.default_rng(derive("trial", name))
-        start = int(random.integers(4, 30))
-        stop = start + int(random.integers(12, 28))
-        label = torch.zeros(LENGTH)
-        label[start:stop] = 1
-        return label + 0.3 * torch.from_numpy(random.standard_normal(LENGTH)).float(), label
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def batch(self, index: Sequence[int]) -> dict[str, Tensor]:
-        """Return "values" and "label", (B, 64) each, float32."""
-        rows = list(index)
-        return {"values": self._values[rows], "label": self._label[rows]}
-
-    def example(self, index: int) -> Example:
-        """Return one example."""
-        return Example(self.ids[index], self._values[index], self._label[index])
+def _sequence(name: str) -> tuple[Tensor, Tensor]:
+    """Return the values and the label of one sequence, (64,) each."""
+    random = np.random.default_rng(derive("trial", name))
+    start = int(random.integers(4, 30))
+    stop = start + int(random.integers(12, 28))
+    label = torch.zeros(LENGTH)
+    label[start:stop] = 1
+    return label + 0.3 * torch.from_numpy(random.standard_normal(LENGTH)).float(), label
 
 
 class Find(nn.Module):
@@ -147,9 +135,7 @@ class Mark(nn.Module):
 class IntervalSettings:
     """Settings of the bridge `trial-interval`."""
 
-    levels: Sequence[float] = field(
-        default=(-4.0, -2.0, 0.0, 2.0, 4.0), metadata={"help": "displacements of each end, in positions"}
-    )
+    levels: Sequence[float] = setting((-4.0, -2.0, 0.0, 2.0, 4.0), "displacements of each end, in positions")
 
 
 class Interval:

@@ -23,12 +23,14 @@ from numpy.typing import NDArray
 
 from jointtask.api.errors import DataError, RunError
 from jointtask.api.progress import Bar, Progress
+from jointtask.tools.text import listing
 
 __all__ = ["CachedArrays", "FaultsError", "cache_folder", "cached_arrays", "explained"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
 _SHARD = 128
+_NEW_LINE = "\n  "
 _CHECK = "crc32"  # (rows + 1, fields), written beside the fields; the last row is of the layout itself
 _STALE = 3600.0  # seconds after which a temporary file has no writer any more
 _REMEDY = "free space there, or set JOINTTASK_CACHE to a folder that can be written and has room"
@@ -53,11 +55,11 @@ class FaultsError(DataError):
     """
 
     def __init__(self, faults: Mapping[int, DataError], total: int) -> None:
-        shown = list(faults.values())[:10]
-        more = [f"and {len(faults) - len(shown)} more"] if len(faults) > len(shown) else []
-        lines = [" ".join(filter(None, (f.message, f.cause and f"({f.cause})"))) for f in shown] + more
+        lines = [" ".join(filter(None, (f.message, f.cause and f"({f.cause})"))) for f in faults.values()]
         count = f"{len(faults):,} of {total:,} examples cannot be used"
-        super().__init__("\n  ".join([count, *lines]), remedy=shown[0].remedy)
+        super().__init__(
+            f"{count}\n  {listing(lines, 10, between=_NEW_LINE)}", remedy=next(iter(faults.values())).remedy
+        )
         self.faults = faults
 
 

@@ -14,27 +14,39 @@ from jointtask.api.record import RunRecord
 __all__ = ["from_plain", "to_plain"]
 
 
-def to_plain(value: Any) -> Any:
-    """Return a value as dicts, lists, strings, numbers, bools and None: what strict JSON can hold.
+def to_plain(value: Any, *, nulls: bool = True) -> Any:
+    """Return a value as dicts, lists, strings, numbers, bools and None: what strict JSON can hold, or TOML.
 
-    An attrs record becomes a dict of its fields; NaN and infinities become None; what JSON does not know, such as a
-    path, becomes its text.
+    An attrs record becomes a dict of what it is made from; a field with the metadata ``{"flat": True}`` gives its keys
+    to the record around it. NaN and infinities become None; what JSON does not know, such as a path, becomes its text.
+
+    Parameters
+    ----------
+    value : object
+        A record, or anything made of mappings, sequences and plain values.
+    nulls : bool
+        Whether None is kept: JSON has a word for it, TOML leaves the key out.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if attrs.has(type(value)):
-        return {field.name: to_plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+        fields = [field for field in attrs.fields(type(value)) if field.init]
+        own = {field.alias: getattr(value, field.name) for field in fields if not field.metadata.get("flat")}
+        flat = [to_plain(getattr(value, field.name), nulls=nulls) for field in fields if field.metadata.get("flat")]
+        return {key: item for table in (to_plain(own, nulls=nulls), *flat) for key, item in table.items()}
     if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        plain = {str(key): to_plain(item, nulls=nulls) for key, item in value.items()}
+        return {key: item for key, item in plain.items() if nulls or item is not None}
     if isinstance(value, Sequence):
-        return [to_plain(item) for item in value]
+        items = [to_plain(item, nulls=nulls) for item in value]
+        return [item for item in items if nulls or item is not None]
     return str(value)
 
 
 def from_plain(value: Any) -> RunRecord:
-    """Return the record that `plain` made a value from; None becomes NaN where a record needs a number.
+    """Return the record that `to_plain` made a value from; None becomes NaN where a record needs a number.
 
     Raises
     ------

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from jointtask.api.progress import Bar, Progress
+from jointtask.tools import text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Live
@@ -56,11 +57,11 @@ class _PlainBar:
                 return
             self._told = now
             rate = self._done / (now - self._began)
-        left = _duration((self._total - self._done) / rate) if rate > 0 else "?"
+        left = text.duration((self._total - self._done) / rate) if rate > 0 else "?"
         self._owner.say(f"{self._name}: {self._done}/{self._total}, {rate:.3g}/s, {left} left")
 
     def close(self, finished: bool) -> None:
-        seconds = _duration(self._owner.clock() - self._began)
+        seconds = text.duration(self._owner.clock() - self._began)
         how = "done" if finished else "stopped"
         self._owner.say(f"{self._name}: {how}, {self._done}/{self._total} in {seconds}")
 
@@ -151,16 +152,8 @@ class TerminalProgress:
             self._open -= 1
             if not self._open:
                 self._live.stop()
-            self.say(f"{name}: {how}, {done:.0f}/{total} in {_duration(time.monotonic() - began)}")
+            self.say(f"{name}: {how}, {done:.0f}/{total} in {text.duration(time.monotonic() - began)}")
 
     def say(self, line: str) -> None:
         """Print one line above the live lines."""
         self._live.console.print(line)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

@@ -16,6 +16,7 @@ __all__ = [
     "duration",
     "finite",
     "label",
+    "listing",
     "number",
     "score",
     "sentence",
@@ -70,15 +71,42 @@ def share(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time span in its two largest units."""
-    if seconds < 10:
-        return f"{seconds:.2f} s"
+    """Write a time span in its two largest units.
+
+    Examples
+    --------
+    >>> duration(0.254), duration(12.34), duration(75), duration(7500)
+    ('0.25 s', '12.3 s', '1 min 15 s', '2 h 5 min')
+    """
     if seconds < 59.95:
-        return f"{seconds:.1f} s"
+        return f"{round(seconds, 2):.3g} s"
     whole = round(seconds)
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def listing(names: Sequence[str], shown: int = 5, between: str = ", ") -> str:
+    """Write the first names of a list, and how many more there are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All of them.
+    shown : int
+        Largest number of names that are written out.
+    between : str
+        Text between two names; a line break makes one line a name.
+
+    Examples
+    --------
+    >>> listing(["a", "b", "c"], shown=2)
+    'a, b and 1 more'
+    """
+    written = between.join(names[:shown])
+    if len(names) <= shown:
+        return written
+    return f"{written}{between if between.strip() == '' else ' '}and {len(names) - shown:,} more"
 
 
 def width(fraction: float) -> float:

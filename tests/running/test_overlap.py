@@ -8,7 +8,7 @@ from jointtask.running.overlap import overlaps
 def test_data_sets_that_share_examples_are_named() -> None:
     one, other = Bumps(BumpData(examples=9, seed=1)), Bumps(BumpData(examples=5, seed=1))
     (overlap,) = overlaps({"train": one, "validation": None, "test": other})
-    assert str(overlap) == "train and test share 5 examples: 1-000, 1-001, 1-002, ..."
+    assert str(overlap) == "train and test share 5 examples: 1-000, 1-001, 1-002 and 2 more"
     assert overlaps({"train": one, "test": Bumps(BumpData(seed=2))}) == []
 
 

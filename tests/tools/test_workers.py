@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,11 +15,13 @@ from jointtask.api.errors import RunError
 from jointtask.tools.workers import spread
 
 
-class OfThisModule:
-    """Can be pickled, but not read by a process that cannot import this file."""
-
-    def __call__(self, example: int) -> int:
-        return os.getpid()
+def of_no_module() -> Callable[[int], int]:
+    """Make a function that can be pickled, but not read by another process: its module exists in this one alone."""
+    module = ModuleType("only_here")
+    exec("import os\ndef here(example):\n    return os.getpid()\n", vars(module))
+    sys.modules[module.__name__] = module
+    function: Callable[[int], int] = module.here
+    return function
 
 
 def test_examples_keep_their_order() -> None:
@@ -32,7 +36,7 @@ def test_a_process_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "workers"), [(OfThisModule(), 1), (OfThisModule(), 2), (lambda example: os.getpid(), 2)]
+    ("function", "workers"), [(of_no_module(), 1), (of_no_module(), 2), (lambda example: os.getpid(), 2)]
 )
 def test_what_cannot_be_sent_stays_here(function: Callable[[Any], Any], workers: int) -> None:
     with spread(function, workers) as of_many:
