@@ -12,7 +12,7 @@ demo: .venv/installed
 	$(BIN)/jointtask run examples/object_extraction.toml --output $(OUTPUT)
 
 test: .venv/installed-dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

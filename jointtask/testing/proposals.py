@@ -43,8 +43,9 @@ def check_proposal_term(term: ProposalTerm, batch: Batch, bridge: Bridge, *, nam
     ------
     AssertionError
         If a part is missing, `prepare` gives arrays of different shapes, or twice not the same, or changes the example;
-        if `log_weight` does not give one number a reference, gives NaN or +inf, leaves an example without any
-        reference, is not the same bit for bit for one example alone, or changes what it is given.
+        if `log_weight` does not give one number a reference, gives NaN or +inf, leaves an example without any reference
+        or without the one that chains start at, is not the same bit for bit for one example alone, or changes what it
+        is given.
     """
     attributes(term, "the proposal term", _PARTS)
     assert isinstance(term.version, str), f"version is {term.version!r}; expected a string: it is part of the cache key"
@@ -61,7 +62,7 @@ def check_proposal_term(term: ProposalTerm, batch: Batch, bridge: Bridge, *, nam
     for history in _histories(base):
         with unchanged("what log_weight was given", (batch, reference, history.mean, history.covariance)):
             weight = term.log_weight(batch, reference, history)
-        _weight(weight, usable)
+        _weight(weight, usable, bridge.grid.start)
         one = slice(1, 2)
         seen = History(history.count[one], history.mean[one], history.covariance[one])
         alone = term.log_weight(select_rows(batch, one), reference[one], seen)
@@ -101,7 +102,7 @@ def _histories(base: Tensor) -> list[History]:
     ]
 
 
-def _weight(weight: Any, usable: Tensor) -> None:
+def _weight(weight: Any, usable: Tensor, start: int) -> None:
     expected = tuple(usable.shape)
     assert isinstance(weight, Tensor), f"log_weight gave a {type(weight).__name__}; expected a tensor (B, N)"
     assert weight.shape == expected, (
@@ -111,3 +112,8 @@ def _weight(weight: Any, usable: Tensor) -> None:
     assert not bool((weight == torch.inf).any()), "log_weight gives +inf; expected a number, or -inf for never"
     none = (~(torch.isfinite(weight) & usable.to(weight.device)).any(dim=1)).nonzero()[:, 0].tolist()
     assert not none, f"log_weight leaves the examples {none} without any usable reference; expected one at least"
+    frozen = (weight[:, start] == -torch.inf).nonzero()[:, 0].tolist()
+    assert not frozen, (
+        f"log_weight is -inf at no adjustment of the examples {frozen}; expected a number: chains start there, and a"
+        " state that is never proposed is never left"
+    )

@@ -139,39 +139,3 @@ def test_draws_hang_on_seed_round_and_id_alone(name: str) -> None:
     if name != "exhaustive":
         assert not torch.equal(draw(list(range(40)), round=3), whole)
         assert not torch.equal(draw(list(range(40)), seed=4), whole)
-
-
-def clamped_walk(target: TabulatedTarget, random: Streams) -> Draws:
-    """A random walk clamped to the grid, taken for symmetric: the mistake that the paper's wording invites."""
-    state = target.start
-    rows = torch.arange(len(state))
-    levels = target.grid.shape
-    noise, uniform = random.normal(200 * len(levels)), random.uniform(200)
-    energy = target.energy(state[:, None])[:, 0]
-    states, energies = [], []
-    for move in range(200):
-        coordinates = torch.stack(torch.unravel_index(state, levels), dim=1)
-        step = noise[:, move * len(levels) : (move + 1) * len(levels)].round().long()
-        moved = torch.minimum((coordinates + 2 * step).clamp(min=0), torch.tensor(levels) - 1)
-        proposed = moved[:, 0] * levels[1] + moved[:, 1]
-        other = target.energy(proposed[:, None])[:, 0]
-        take = torch.log(uniform[:, move]) < energy - other
-        state, energy = torch.where(take, proposed, state), torch.where(take, other, energy)
-        states.append(state[rows])
-        energies.append(energy)
-    index = torch.stack(states, dim=1)
-    return Draws(index, torch.stack(energies, dim=1), torch.zeros(index.shape, dtype=torch.float64), index > -1)
-
-
-def test_a_clamped_random_walk_is_caught() -> None:
-    with pytest.raises(AssertionError, match="total variation"):
-        check_sampler(clamped_walk)  # type: ignore[arg-type]
-
-
-def test_a_sampler_that_shares_random_numbers_between_examples_is_caught() -> None:
-    def shared(target: TabulatedTarget, random: Streams) -> Draws:
-        index = random.uniform(1).mul(len(random)).long().cumsum(dim=0) % len(target.grid)
-        return Draws(index, target.energy(index), torch.zeros(index.shape, dtype=torch.float64))
-
-    with pytest.raises(AssertionError, match="depend on the other examples"):
-        check_sampler(shared)  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,13 @@ from torch import Tensor
 from jointtask.api.component import Context
 from jointtask.api.metric import Metric, Summary
 from jointtask.api.record import RunRecord
-from jointtask.api.sampler import Draws
 from jointtask.em.proposals.gaussian import GaussianTerm
-from jointtask.em.samplers import exhaustive, metropolis_hastings
 from jointtask.testing import (
     check_bridge,
     check_dataset,
     check_metric,
     check_plugin,
     check_proposal_term,
-    check_sampler,
     check_task,
 )
 from jointtask.testing.trial import Find, Interval, IntervalSettings, Mark, Sequences, SequencesSettings, accuracy
@@ -86,6 +82,15 @@ class Blind(Edges):
         return (super().log_weight(batch, reference, history) * 0).log()
 
 
+class Frozen(Edges):
+    """Never proposes the state at which every chain starts."""
+
+    def log_weight(self, batch: Any, reference: Tensor, history: Any) -> Tensor:
+        weight = super().log_weight(batch, reference, history)
+        start = (reference == history.mean[:, None]).all(dim=-1)
+        return weight.masked_fill(start, -torch.inf)
+
+
 class Undefined(Edges):
     def log_weight(self, batch: Any, reference: Tensor, history: Any) -> Tensor:
         return super().log_weight(batch, reference, history) * torch.nan
@@ -109,6 +114,7 @@ class Unversioned(Edges):
         (Fickle, "something else for the same example"),
         (Summed, r"log_weight has the shape \(6,\); expected one number a reference"),
         (Blind, r"leaves the examples \[0, .*\] without any usable reference"),
+        (Frozen, r"-inf at no adjustment of the examples \[0, .*\]; expected a number: chains start there"),
         (Undefined, "log_weight gives NaN"),
         (Centred, "not that in a batch, bit for bit"),
         (Unversioned, "version is 1; expected a string"),
@@ -221,82 +227,6 @@ def test_a_wrong_metric_is_caught(metric: Any, message: str) -> None:
     example = DATA.example(0)
     with pytest.raises(AssertionError, match=message):
         check_metric(metric, example.label.clone(), example, score=1.0)
-
-
-def test_evaluations_are_counted() -> None:
-    seen = check_sampler(exhaustive.sample)
-    assert seen["skewed: evaluated"] == 15
-    assert seen["skewed: total variation"] < 1e-9
-    short = check_sampler(partial(metropolis_hastings.sample, moves=2), exact=False)
-    assert short["skewed: evaluated"] <= 3
-
-
-def one_state(target: Any, state: Tensor) -> Draws:
-    return Draws(state, target.energy(state), torch.zeros(state.shape, dtype=torch.float64))
-
-
-def unseeded(target: Any, random: Any) -> Draws:
-    return one_state(target, torch.randint(0, 14, (len(random), 3)))
-
-
-def reckless(target: Any, random: Any) -> Draws:
-    return one_state(target, torch.full((len(random), 1), 14))
-
-
-def spoiling(target: Any, random: Any) -> Draws:
-    target.log_proposal.mul_(2)
-    return exhaustive.sample(target, random)
-
-
-def moving(target: Any, random: Any) -> Draws:
-    target.start.add_(1)
-    return exhaustive.sample(target, random)
-
-
-def inventing(target: Any, random: Any) -> Draws:
-    draws = exhaustive.sample(target, random)
-    return Draws(draws.index, draws.energy + 1, draws.log_weight)
-
-
-def unweighted(target: Any, random: Any) -> Draws:
-    draws = exhaustive.sample(target, random)
-    usable = torch.isfinite(draws.energy)
-    return Draws(draws.index, draws.energy, torch.zeros_like(draws.energy).masked_fill(~usable, -torch.inf))
-
-
-def off_the_grid(target: Any, random: Any) -> Draws:
-    draws = one_state(target, target.start[:, None])
-    return Draws(draws.index + 1000, draws.energy, draws.log_weight)
-
-
-def undefined(target: Any, random: Any) -> Draws:
-    draws = one_state(target, target.start[:, None])
-    return Draws(draws.index, draws.energy * torch.nan, draws.log_weight)
-
-
-def narrow(target: Any, random: Any) -> Draws:
-    draws = exhaustive.sample(target, random)
-    return Draws(draws.index, draws.energy[:, :3], draws.log_weight)
-
-
-@pytest.mark.parametrize(
-    ("sample", "message"),
-    [
-        (unseeded, "skewed: the same streams gave different draws; expected all random numbers to come from 'random'"),
-        (reckless, "bimodal: an unusable state was drawn"),
-        (spoiling, "skewed: the target's log_proposal was changed in place"),
-        (moving, "skewed: the target's start was changed in place"),
-        (inventing, r"energies returned are not those of the states; expected target.energy\(index\)"),
-        (unweighted, r"skewed: total variation 0\.\d+ from the exact posterior, at most 0.05 expected"),
-        (off_the_grid, "returned a state off the grid; expected 0 to 14"),
-        (undefined, "returned NaN"),
-        (narrow, r"'energy' of shape \(8, 3\); expected \(8, 15\)"),
-        (lambda target, random: target.start, "returned Tensor, not Draws"),
-    ],
-)
-def test_a_wrong_sampler_is_caught(sample: Any, message: str) -> None:
-    with pytest.raises(AssertionError, match=message):
-        check_sampler(sample)
 
 
 SAMPLER = "@hookimpl\ndef jointtask_samplers():\n    return [SamplerComponent({})]\n"
