@@ -131,6 +131,21 @@ def test_the_page_on_comparisons_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_page_on_finetuning_runs(tmp_path: Path) -> None:
+    pytest.importorskip("jointtask_object_extraction", reason="it trains on photographs: install its plugin")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    short = {"my 60": "my 12", "jointtask finetune mine": "jointtask finetune mine --epochs 2"}
+    printed = ""
+    for words, text in blocks(DOCS / "finetuning.md"):
+        if words[0] == "sh":
+            for long, shorter in short.items():
+                text = text.replace(long, shorter)
+            printed += jointtask(text, tmp_path)
+    assert "J on the 2 images held back" in printed
+    assert (tmp_path / "cut" / "scene-0000-mask.png").exists()
+
+
+@pytest.mark.slow
 def test_the_page_on_scores_runs(tmp_path: Path) -> None:
     pytest.importorskip("jointtask_object_extraction", reason="it scores masks: install its plugin")
     page = DOCS / "score.md"

@@ -138,8 +138,13 @@ def jointtask_panels() -> Sequence[PanelComponent]:
 
 @hookimpl
 def jointtask_commands() -> Sequence[Command]:
-    """Give the commands that cut objects out, and score what was cut out."""
+    """Give the commands of object extraction."""
     return [
         Command("extract", "cut objects out of images", "jointtask_object_extraction.extract.command:extract"),
+        Command(
+            "finetune",
+            "train the shipped model on your own images and masks",
+            "jointtask_object_extraction.finetune.command:finetune",
+        ),
         Command("score", "score masks that any program made", "jointtask_object_extraction.score.command:score"),
     ]
