@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from jointtask.api.errors import ConfigError, PluginError
 from jointtask.cli import compare, data, evaluate, new, plugins, run
 from jointtask.cli.options import open_registry
+from jointtask.cli.streams import echo
 
 if TYPE_CHECKING:
     from jointtask.api.component import Command
@@ -47,7 +48,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
+            echo("interrupted", err=True)
             raise typer.Exit(130) from None
 
 
@@ -95,7 +96,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from jointtask.api import __version__
 
-        typer.echo(f"jointtask {__version__}")
+        echo(f"jointtask {__version__}")
         raise typer.Exit
 
 

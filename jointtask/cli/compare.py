@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jointtask.cli.options import PluginOption, RunFileArgument, SetOption, open_registry
+from jointtask.cli.streams import echo
 
 __all__ = ["compare"]
 
@@ -62,7 +63,7 @@ def compare(
 
     comparison = compare_arms(todo, registry, fresh=fresh, progress=progress)
     for line in lines(comparison):
-        typer.echo(line)
-    typer.echo(f"comparison: {os.path.join(comparison.directory, 'comparison.html')}")  # noqa: PTH118
+        echo(line)
+    echo(f"comparison: {os.path.join(comparison.directory, 'comparison.html')}")  # noqa: PTH118
     if comparison.failures:
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from jointtask.cli.options import JsonOption, PluginOption, RunFileArgument, SetOption, open_registry, print_json
+from jointtask.cli.streams import echo
 
 __all__ = ["check"]
 
@@ -28,6 +29,6 @@ def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = 
         print_json(report)
     else:
         for line in lines(report):
-            typer.echo(line)
+            echo(line)
     if report.unusable:
         raise typer.Exit(2)

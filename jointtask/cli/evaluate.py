@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from jointtask.cli.options import JsonOption, PluginOption, SetOption, open_registry, print_json
+from jointtask.cli.streams import echo
 
 __all__ = ["evaluate"]
 
@@ -33,4 +34,4 @@ def evaluate(
         print_json({**to_plain(record), "definitions": definitions(metrics)})
     else:
         for line in score_lines([record], definitions(metrics)):
-            typer.echo(line)
+            echo(line)

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -14,6 +15,7 @@ import typer
 from jointtask.api.errors import UserError
 from jointtask.cli.app import app
 from jointtask.cli.memory import keep_freed_memory
+from jointtask.cli.streams import echo, prepare_streams
 
 __all__ = ["main"]
 
@@ -40,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Idle threads sleep and freed memory is kept, before torch is imported: see docs/decisions/machine.md.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     keep_freed_memory()
+    prepare_streams()
     try:
         try:
             typer.main.get_command(app)(args=arguments, prog_name="jointtask")
@@ -48,18 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except UserError as error:
         if os.environ.get("JOINTTASK_TRACEBACK"):
             traceback.print_exc()
-        typer.echo(str(error), err=True)
+        echo(str(error), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing may be written when Python exits, either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _STORAGE:
             where = error.filename or "a file"
-            typer.echo(f"{where}: {error.strerror}\n  remedy: {_STORAGE[error.errno]}", err=True)
+            echo(f"{where}: {error.strerror}\n  remedy: {_STORAGE[error.errno]}", err=True)
         else:
             traceback.print_exc()
-            typer.echo("This is a bug, in jointtask or in a plugin: please report it with the lines above.", err=True)
+            echo("This is a bug, in jointtask or in a plugin: please report it with the lines above.", err=True)
         sys.exit(1)
     sys.exit(0)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from jointtask.cli.options import open_registry
+from jointtask.cli.streams import echo
 
 __all__ = ["new"]
 
@@ -31,7 +32,7 @@ def new(
 
     written = scaffold(kind, name, Path(), open_registry(()))
     for path in written.files:
-        typer.echo(f"wrote {path}")
-    typer.echo("next:")
+        echo(f"wrote {path}")
+    echo("next:")
     for command in written.commands:
-        typer.echo(f"  {command}")
+        echo(f"  {command}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jointtask.api.errors import PluginError
+from jointtask.cli.streams import echo
 
 if TYPE_CHECKING:
     from jointtask.registry.registry import Registry
@@ -52,7 +54,7 @@ def open_registry(files: Sequence[str] | None, *, warn: bool = False, say: bool 
         if failure.source.plugin in named or failure.source.distribution in named:
             raise PluginError(f"the plugin {failure.source} cannot be used", cause=failure.reason)
     for failure in registry.failures if say else ():
-        typer.echo(f"warning: not used: {failure.source}: {failure.reason}", err=True)
+        echo(f"warning: not used: {failure.source}: {failure.reason}", err=True)
     return registry
 
 
@@ -62,4 +64,6 @@ def print_json(value: Any) -> None:
 
     from jointtask.tools.plain import to_plain
 
-    typer.echo(json.dumps(to_plain(value), indent=2, ensure_ascii=False))
+    # Escapes that JSON knows, where the stream would replace characters by others.
+    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+    echo(json.dumps(to_plain(value), indent=2, ensure_ascii=ascii_only))

@@ -8,6 +8,7 @@ import typer
 
 from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.cli.options import JsonOption, PluginOption, open_registry, print_json
+from jointtask.cli.streams import echo
 
 __all__ = ["components", "plugins"]
 
@@ -24,7 +25,7 @@ def plugins(plugin: PluginOption = None, json: JsonOption = False) -> None:
         print_json(plugin_list(registry))
     else:
         for line in plugin_lines(registry):
-            typer.echo(line)
+            echo(line)
 
 
 def components(
@@ -50,4 +51,4 @@ def components(
         print_json(component_list(registry, kinds))
     else:
         for line in component_lines(registry, kinds):
-            typer.echo(line)
+            echo(line)

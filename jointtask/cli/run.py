@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jointtask.cli.options import PluginOption, RunFileArgument, SetOption, open_registry
+from jointtask.cli.streams import echo
 
 __all__ = ["check", "run"]
 
@@ -47,12 +48,12 @@ def run(
     from jointtask.cli.tables import score_lines
 
     for line in score_lines(record.scores, record.definitions):
-        typer.echo(line)
+        echo(line)
     if not record.scores:
-        typer.echo("nothing was scored: the run file names no metrics, or neither [data.test] nor [data.validation]")
+        echo("nothing was scored: the run file names no metrics, or neither [data.test] nor [data.validation]")
     for warning in record.warnings:
-        typer.echo(f"warning: {warning}")
-    typer.echo(f"report: {os.path.join(record.directory, 'report.html')}")  # noqa: PTH118
+        echo(f"warning: {warning}")
+    echo(f"report: {os.path.join(record.directory, 'report.html')}")  # noqa: PTH118
 
 
 def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = None) -> None:
@@ -69,4 +70,4 @@ def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = 
     from jointtask.running.check import check as check_file
 
     for line in check_file(runfile, registry, progress):
-        typer.echo(line)
+        echo(line)

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from jointtask.api.progress import Bar, Progress
@@ -96,9 +96,9 @@ class PlainProgress:
         bar.close(finished=True)
 
     def say(self, line: str) -> None:
-        """Write one line at once."""
-        with self._lock:
-            print(line, file=self._stream, flush=True)
+        """Write one line at once; if nobody can read it any more, the work goes on."""
+        with self._lock, suppress(OSError, ValueError):
+            print(text.printable(line), file=self._stream, flush=True)
 
 
 class _TerminalBar:
@@ -141,7 +141,7 @@ class TerminalProgress:
         began = time.monotonic()
         self._open += 1
         self._live.start()
-        task = self._live.add_task(name, total=total, rate="")
+        task = self._live.add_task(text.printable(name), total=total, rate="")
         how = "stopped"
         try:
             yield _TerminalBar(self._live, task)
@@ -156,4 +156,4 @@ class TerminalProgress:
 
     def say(self, line: str) -> None:
         """Print one line above the live lines."""
-        self._live.console.print(line)
+        self._live.console.print(text.printable(line))

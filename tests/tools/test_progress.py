@@ -116,3 +116,23 @@ def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
         bar.advance()
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""
+
+
+def test_lines_that_nobody_can_read_cost_no_work() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    closed = io.StringIO()
+    closed.close()
+    for stream in (Gone(), closed):
+        with PlainProgress(stream).phase("E-step", 2) as bar:
+            bar.advance(2)
+
+
+def test_control_characters_are_written_as_escapes() -> None:
+    plain, live = io.StringIO(), Terminal()
+    for progress in (PlainProgress(plain), TerminalProgress(live)):
+        progress.say("reading a\x1b]0;title\x07.png")
+    assert plain.getvalue() == "reading a\\x1b]0;title\\x07.png\n"
+    assert "a\\x1b]0;title\\x07.png" in live.getvalue()
