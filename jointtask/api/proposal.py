@@ -15,7 +15,7 @@ __all__ = ["History", "ProposalTerm"]
 
 @frozen(eq=False)
 class History:
-    """What is known of an example's own optima in the previous rounds, as absolute references, on the CPU.
+    """What is known of B examples before the sampler runs: their optima in the previous rounds, and upstream energies.
 
     Attributes
     ----------
@@ -25,11 +25,19 @@ class History:
         Their mean; the centre where there are none.
     covariance : Tensor, (B, D, D), float64
         Their covariance (divided by the count); zero where there are fewer than two.
+    upstream : Tensor, (B, N), or None
+        Weighted upstream energy of every state, with that of the annotation where a `CentredBridge` adds it, on the
+        batch's device; None where no upstream task has been run.
+
+    Notes
+    -----
+    Optima are absolute references; their statistics are on the CPU.
     """
 
     count: Tensor
     mean: Tensor
     covariance: Tensor
+    upstream: Tensor | None = None
 
 
 class ProposalTerm(Protocol):

@@ -12,7 +12,7 @@ from jointtask.api import hookimpl
 from jointtask.api.component import Component, Context, NoSettings, SamplerComponent
 from jointtask.api.setting import setting
 
-__all__ = ["Chain", "GaussianProposal", "Sweeps"]
+__all__ = ["Chain", "GaussianProposal", "Sweeps", "UpstreamProposal"]
 
 
 @frozen
@@ -37,6 +37,13 @@ class GaussianProposal:
         50.0, "variance of each coordinate before an example has a history, in squared reference units", gt=0
     )
     widening: float = setting(25.0, "variance added to that of an example's history, in squared reference units", gt=0)
+
+
+@frozen
+class UpstreamProposal:
+    """Settings of the proposal term `upstream`."""
+
+    spread: float = setting(1.0, "least effective number of states of an example's proposal; 1 is no limit", ge=1)
 
 
 def _metropolis_hastings(settings: Chain, context: Context) -> Any:
@@ -68,6 +75,12 @@ def _gaussian_term(settings: GaussianProposal, context: Context) -> Any:
 
     assert context.grid is not None  # terms are built after the bridge
     return GaussianTerm(context.grid, settings.cold_variance, settings.widening)
+
+
+def _upstream_term(settings: UpstreamProposal, context: Context) -> Any:
+    from jointtask.em.proposals.upstream import UpstreamTerm
+
+    return UpstreamTerm(settings.spread)
 
 
 @hookimpl
@@ -105,4 +118,7 @@ def jointtask_samplers() -> Sequence[SamplerComponent]:
 @hookimpl
 def jointtask_proposal_terms() -> Sequence[Component]:
     """Give the proposal terms of the core."""
-    return [Component("gaussian", GaussianProposal, _gaussian_term, "normal around the example's own previous optima")]
+    return [
+        Component("gaussian", GaussianProposal, _gaussian_term, "normal around the example's own previous optima"),
+        Component("upstream", UpstreamProposal, _upstream_term, "where the upstream task believes the reference to be"),
+    ]

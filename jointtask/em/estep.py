@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor
 
 from jointtask.api.bridge import CentredBridge
@@ -110,7 +110,7 @@ def sample_batch(pair: Pair, estep: EStep, round: int, batch: ExampleBatch, late
     grid, ids = pair.bridge.grid, batch.ids
     base = pair.bridge.base(batch.tensors)
     reference, usable, upstream = _references(pair, batch, base)
-    history = latents.history(batch.positions, base)
+    history = evolve(latents.history(batch.positions, base), upstream=upstream)
     log_q = log_proposal(estep.terms, batch.tensors, reference, usable, history)
     target = NetworkTarget(pair, ids, batch.tensors, reference, usable, upstream, log_q, estep.interrupt)
     draws = estep.sampler(Tempered(target, estep.temperature(round)), Streams(estep.seed, round, ids, "sample"))

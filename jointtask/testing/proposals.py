@@ -59,12 +59,13 @@ def check_proposal_term(term: ProposalTerm, batch: Batch, bridge: Bridge, *, nam
     base = bridge.base(batch)
     reference = bridge.reference(base, bridge.grid.states.to(base))
     usable = bridge.usable(reference)
-    for history in _histories(base):
-        with unchanged("what log_weight was given", (batch, reference, history.mean, history.covariance)):
+    upstream = 20 * torch.rand(usable.shape, generator=torch.Generator().manual_seed(0)).to(base)
+    for history in _histories(base, upstream):
+        with unchanged("what log_weight was given", (batch, reference, history.mean, history.covariance, upstream)):
             weight = term.log_weight(batch, reference, history)
         _weight(weight, usable, bridge.grid.start)
         one = slice(1, 2)
-        seen = History(history.count[one], history.mean[one], history.covariance[one])
+        seen = History(history.count[one], history.mean[one], history.covariance[one], upstream[one])
         alone = term.log_weight(select_rows(batch, one), reference[one], seen)
         assert torch.equal(alone, weight[one]), (
             "log_weight of an example alone is not that in a batch, bit for bit; expected elementwise operations, or"
@@ -90,15 +91,15 @@ def _prepared(term: ProposalTerm, batch: dict[str, Tensor], size: int) -> Tensor
     return torch.from_numpy(np.stack(rows))
 
 
-def _histories(base: Tensor) -> list[History]:
-    """Return the history of examples before the first round, and that after two."""
+def _histories(base: Tensor, upstream: Tensor) -> list[History]:
+    """Return the history of examples before the first round, and that after two; their upstream energies."""
     size, dimensions = base.shape
     mean = base.to("cpu", torch.float64)
     zero = torch.zeros(size, dimensions, dimensions, dtype=torch.float64)
     identity = torch.eye(dimensions, dtype=torch.float64).expand(size, -1, -1).clone()
     return [
-        History(torch.zeros(size, dtype=torch.int64), mean, zero),
-        History(torch.full((size,), 2), mean + 1.0, 4.0 * identity),
+        History(torch.zeros(size, dtype=torch.int64), mean, zero, upstream),
+        History(torch.full((size,), 2), mean + 1.0, 4.0 * identity, upstream),
     ]
 
 

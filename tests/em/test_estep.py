@@ -18,6 +18,7 @@ from jointtask.em.estep import EStep, Sampled, sample_batch
 from jointtask.em.latents import Latents
 from jointtask.em.pair import Pair
 from jointtask.em.proposals.gaussian import GaussianTerm
+from jointtask.em.proposals.upstream import UpstreamTerm
 from jointtask.em.samplers import exhaustive, metropolis_hastings, none
 from jointtask.registry.contracts import CONTRACTS
 
@@ -104,6 +105,28 @@ def test_estimates_are_references_in_the_frame() -> None:
     states = Interval(IntervalSettings()).grid.states[sampled.diagnostics.state[:, 0]]
     assert torch.equal(sampled.estimate[:, 0], base + states)
     assert torch.equal(sampled.optimum, sampled.estimate[:, 0])
+
+
+def test_with_the_upstream_proposal_acceptance_depends_on_the_downstream_energy_alone() -> None:
+    pair = make_pair()
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def sampler(target: Any, random: Any) -> Draws:
+        every = torch.arange(25).expand(12, -1)
+        seen.append((-target.energy(every) - target.log_proposal, every))
+        return CHAIN(target, random)
+
+    estep = EStep(sampler, {"upstream": UpstreamTerm(1.0)}, "best", 1, 0, frozenset())
+    batch = DATA.batch(range(12))
+    base = pair.bridge.base(batch)
+    examples = ExampleBatch(torch.arange(12), DATA.ids[:12], batch)
+    sample_batch(pair, estep, 1, examples, Latents.empty(12, 1, 2))
+    reference = pair.bridge.reference(base, pair.bridge.grid.states.float())
+    condition = pair.bridge.condition(batch, reference)
+    with torch.no_grad():
+        downstream = pair.downstream_energy(pair.predict_downstream(condition.input), condition.target).reshape(12, 25)
+    log_ratio = seen[0][0]
+    assert torch.allclose(log_ratio - log_ratio[:, :1], (downstream[:, :1] - downstream).double(), atol=1e-3)
 
 
 def test_no_sampler_leaves_the_annotation() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from jointtask.api.grid import LatentGrid
+from jointtask.api.proposal import History
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler, Target
+from jointtask.em.proposal_table import log_proposal
+from jointtask.em.proposals.upstream import UpstreamTerm
 from jointtask.em.samplers import exhaustive, gibbs, metropolis_hastings, none
 from jointtask.em.target import Tempered
 from jointtask.testing import TabulatedTarget, check_sampler, posterior, total_variation
@@ -91,6 +95,32 @@ def test_long_chains_follow_the_enumerated_posterior(name: str, target: str, tem
     false_alarm = math.exp(-2 * effective * (0.02 - expected) ** 2)
     what = f"{name}, {target}, temperature {temperature}"
     print(f"{what}: variation {variation:.4f}, {effective:,.0f} effective draws, {expected:.4f} expected")
+    assert effective >= 250_000
+    assert expected < 0.02
+    assert false_alarm < 1e-6
+    assert variation <= 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [1, 200])
+@pytest.mark.parametrize("target", ["skewed", "edge-heavy", "bimodal"])
+def test_a_chain_with_the_upstream_proposal_follows_the_enumerated_posterior(target: str, spread: float) -> None:
+    """The bound, and the false-alarm rate below 1e-6, of the test above; the upstream energy is a half of the whole."""
+    energy, _ = paper_targets()[target]
+    upstream = 0.5 * energy + 0.2 * torch.sin(PAPER.states @ torch.tensor([0.4, 0.7, -0.3, 0.2], dtype=torch.float64))
+    known = History(
+        torch.zeros(1, dtype=torch.int64), torch.zeros(1, 4).double(), torch.zeros(1, 4, 4).double(), upstream[None]
+    )
+    usable = torch.ones(1, len(PAPER), dtype=torch.bool)
+    terms: Any = {"upstream": UpstreamTerm(spread)}
+    log_q = log_proposal(terms, {}, PAPER.states[None], usable, known)[0]
+    sample = partial(metropolis_hastings.sample, moves=4000)
+    share, effective = long_run(sample, energy, log_q, chains=1000, repetitions=3)
+    exact = posterior(energy[None])[0]
+    variation = total_variation(share, exact)
+    expected = 0.5 * float((exact * (1 - exact) / effective).sqrt().sum())
+    false_alarm = math.exp(-2 * effective * (0.02 - expected) ** 2)
+    print(f"{target}: variation {variation:.4f}, {effective:,.0f} effective draws, {expected:.4f} expected")
     assert effective >= 250_000
     assert expected < 0.02
     assert false_alarm < 1e-6

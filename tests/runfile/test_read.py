@@ -126,7 +126,7 @@ def test_faults_inside_arrays_and_tables_have_their_own_paths(light_tables: Tabl
         'upstream.optimizer.rates."a': "b\"   expected a number, got the string '1'",
         "upstream.optimizer.rate": "must be at least 0, got -1.0",
         "proposal.0.widening": "must be above 0, got 0.0",
-        "proposal.1.name": "required key is missing; available: gaussian (jointtask 0.1.0)",
+        "proposal.1.name": "required key is missing; available: gaussian, upstream (jointtask 0.1.0)",
         "evaluate.metrics.1": "no metric is called 'eror'; did you mean 'error'?",
     }
 

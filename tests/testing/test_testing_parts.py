@@ -14,6 +14,7 @@ from jointtask.api.component import Context
 from jointtask.api.metric import Metric, Summary
 from jointtask.api.record import RunRecord
 from jointtask.em.proposals.gaussian import GaussianTerm
+from jointtask.em.proposals.upstream import UpstreamTerm
 from jointtask.testing import (
     check_bridge,
     check_dataset,
@@ -39,6 +40,7 @@ def test_the_trial_pair_conforms() -> None:
     check_bridge(BRIDGE, BATCH, Mark(), example=DATA.example(0), perfect=right, truth="label", tolerance=0.02)
     check_dataset(DATA, BRIDGE, again=Sequences(SequencesSettings(examples=6)))
     check_proposal_term(GaussianTerm(BRIDGE.grid, 50.0, 25.0), BATCH, BRIDGE, name="gaussian")
+    check_proposal_term(UpstreamTerm(1.0), BATCH, BRIDGE, name="upstream")
     check_plugin(TRIAL)
 
 
@@ -102,6 +104,14 @@ class Centred(Edges):
         return weight - weight.mean()
 
 
+class Hoping(UpstreamTerm):
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+    def log_weight(self, batch: Any, reference: Tensor, history: Any) -> Tensor:
+        return super().log_weight(batch, reference, history) * torch.nan
+
+
 class Unversioned(Edges):
     version: Any = 1
 
@@ -118,9 +128,10 @@ class Unversioned(Edges):
         (Undefined, "log_weight gives NaN"),
         (Centred, "not that in a batch, bit for bit"),
         (Unversioned, "version is 1; expected a string"),
+        (Hoping, "log_weight gives NaN"),
     ],
 )
-def test_a_wrong_proposal_term_is_caught(term: type[Edges], message: str) -> None:
+def test_a_wrong_proposal_term_is_caught(term: type[Edges | UpstreamTerm], message: str) -> None:
     batch = {name: tensor.clone() for name, tensor in BATCH.items()}
     check_proposal_term(Edges(), batch, BRIDGE, name="edges")
     with pytest.raises(AssertionError, match=message):

@@ -16,12 +16,13 @@ from jointtask_object_extraction.settings import (
     Segmentation,
     SuperpixelBoundary,
     SyntheticObjects,
+    WholeFrame,
 )
 
 
 @hookimpl
 def jointtask_tasks() -> Sequence[Component]:
-    """Give the two task networks."""
+    """Give the two task networks, and what stands in for the first in a control without localization."""
     return [
         Component(
             "object-localization",
@@ -35,19 +36,31 @@ def jointtask_tasks() -> Sequence[Component]:
             deferred("jointtask_object_extraction.networks.segmentation:build_segmentation"),
             "the object's mask inside a box (Eq. 3)",
         ),
+        Component(
+            "whole-frame",
+            NoSettings,
+            deferred("jointtask_object_extraction.bridge.whole_frame:whole_frame_task"),
+            "no localization: the frame, whatever the image",
+        ),
     ]
 
 
 @hookimpl
 def jointtask_bridges() -> Sequence[Component]:
-    """Give the box adjustment."""
+    """Give the box adjustment, and the bridge of a control without localization."""
     return [
         Component(
             "box-adjustment",
             BoxAdjustment,
             deferred("jointtask_object_extraction.bridge.box:box_adjustment"),
             "the four sides of a box, displaced",
-        )
+        ),
+        Component(
+            "whole-frame",
+            WholeFrame,
+            deferred("jointtask_object_extraction.bridge.whole_frame:whole_frame_bridge"),
+            "no reference but the frame",
+        ),
     ]
 
 
@@ -132,7 +145,14 @@ def jointtask_panels() -> Sequence[PanelComponent]:
             deferred("jointtask_object_extraction.panels:panels"),
             "boxes and masks",
             bridge="box-adjustment",
-        )
+        ),
+        PanelComponent(
+            "object-extraction-whole",
+            NoSettings,
+            deferred("jointtask_object_extraction.panels:panels"),
+            "masks",
+            bridge="whole-frame",
+        ),
     ]
 
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from attrs import field, frozen, validators
 
+from jointtask.api import setting
+
 __all__ = [
     "BoxAdjustment",
     "Duts",
@@ -18,6 +20,7 @@ __all__ = [
     "Selection",
     "SuperpixelBoundary",
     "SyntheticObjects",
+    "WholeFrame",
 ]
 
 _AT_LEAST_0: Any = validators.ge(0)
@@ -84,6 +87,13 @@ class ImageFolder(Selection):
         default="auto",
         metadata=_help("what mask values mean: decided mask by mask; or the object is where they are 128 and more"),
     )
+    box_noise: float = setting(
+        0.0,
+        "standard deviation of each side of the boxes given, as a share of the box's size; 0: no boxes",
+        ge=0,
+    )
+    wrong_boxes: float = setting(0.0, "share of the boxes given that lie elsewhere; 0: none", ge=0, le=1)
+    box_seed: int = setting(0, "seed of the errors of the boxes", ge=0)
 
 
 @frozen(kw_only=True)
@@ -159,6 +169,7 @@ class Segmentation(_Network):
         validator=_AT_LEAST_0,
         metadata=_help("weight of the soft Jaccard distance beside the cross entropy, in the M-step alone"),
     )
+    depth: int = setting(1, "number of blocks of near and far context at the coarsest maps of `mobilenet`", ge=1)
 
 
 @frozen
@@ -189,6 +200,7 @@ class BoxAdjustment:
         default="area",
         metadata=_help("how the M-step weighs examples under the frame likelihood: by the reference's area, or alike"),
     )
+    boxes: Literal["mask", "given"] = setting("mask", "source of the annotated box: the mask, or the data's own box")
     context: float = field(
         default=1.0, validator=validators.ge(1), metadata=_help("factor on the annotated box's sides, about its centre")
     )
@@ -204,6 +216,14 @@ class BoxAdjustment:
     colour: float = field(
         default=0.0, validator=_AT_LEAST_0, metadata=_help("change brightness, contrast, saturation by this share")
     )
+
+
+@frozen
+class WholeFrame:
+    """`whole-frame`: no reference but the frame."""
+
+    flip: bool = setting(False, "whether the M-step mirrors at random")
+    colour: float = setting(0.0, "largest relative change of brightness, contrast and saturation in the M-step", ge=0)
 
 
 @frozen

@@ -62,3 +62,18 @@ def test_the_shares_of_a_run_are_those_of_its_clock(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
     assert "| rounds | 4.0 | 0.0 (0.0%) | 1.0 (25.0%) | 3.0 (75.0%) |" in done.stdout
     assert "| whole | 10.0 | 6.0 (60.0%) | 1.0 (10.0%) | 3.0 (30.0%) |" in done.stdout
+
+
+@pytest.mark.slow
+def test_proposals_are_held_against_enumeration(tmp_path: Path) -> None:
+    environment = {**os.environ, "JOINTTASK_CACHE": str(tmp_path)}
+    few = [f"data.{part}.examples=4" for part in ("train", "validation", "test")]
+    settings = [*few, "em.warmup_epochs=1", "em.rounds=1", "evaluate.predictors=[]", "bridge.levels=[-10, 0, 10]"]
+    run = ["run", str(BENCHMARKS.parent / "examples" / "object_extraction.toml"), "--output", str(tmp_path)]
+    trained = [sys.executable, "-m", "jointtask", *run, *(word for key in settings for word in ("--set", key))]
+    subprocess.run(trained, env=environment, capture_output=True, timeout=900, check=True)
+    command = [sys.executable, str(BENCHMARKS / "proposals.py"), str(tmp_path / "object-extraction"), "--examples", "2"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 training examples, 81 states, round 1" in done.stdout
+    assert all(words in done.stdout for words in ("own proposal", "upstream, spread 20", "gibbs", "regret, nats"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from attrs import frozen
@@ -14,6 +14,8 @@ from jointtask_object_extraction.bridge.crop import enlarge
 from jointtask_object_extraction.photograph import FRAME
 
 __all__ = ["Augmentation", "mirror_boxes", "mirror_frames", "recolour"]
+
+_FRAMES = ("image", "mask")
 
 _LUMA = (0.299, 0.587, 0.114)
 """Grey as a mixture of red, green and blue (ITU-R BT.601)."""
@@ -81,7 +83,6 @@ class Augmentation:
         reference: Tensor,
         random: Streams,
         *,
-        keys: Sequence[str],
         admit: Callable[[Tensor], Tensor],
     ) -> Augmented:
         """Transform examples and their references (B, K, 4).
@@ -97,8 +98,6 @@ class Augmentation:
             Boxes in frame units.
         random : Streams
             Source of random numbers.
-        keys : sequence of str
-            Names of the tensors that are mirrored.
         admit : callable
             Maps any boxes to the nearest usable ones.
         """
@@ -107,7 +106,9 @@ class Augmentation:
         changed = dict(batch)
         if self.flip:
             mirrored = drawn[:, 0] < 0.5
-            changed |= {key: mirror_frames(changed[key], mirrored) for key in keys if key in changed}
+            changed |= {key: mirror_frames(changed[key], mirrored) for key in _FRAMES if key in changed}
+            if "box" in changed:
+                changed["box"] = mirror_boxes(changed["box"][:, None], mirrored, FRAME)[:, 0]
             reference = mirror_boxes(reference, mirrored, FRAME)
         if self.colour:
             changed["image"] = recolour(changed["image"], *(1 + self.colour * (2 * drawn[:, 1:4] - 1)).unbind(1))

@@ -16,6 +16,7 @@ from jointtask.api import Augmented, Batch, Condition, ConfigError, Context, Lat
 from jointtask_object_extraction.bridge.augment import Augmentation
 from jointtask_object_extraction.bridge.crop import clip_boxes, coverage, covers_pixels, crop, enlarge, paste
 from jointtask_object_extraction.bridge.likelihood import MaskTarget
+from jointtask_object_extraction.data.perturbed_boxes import mask_boxes
 from jointtask_object_extraction.metrics.measures import mask_box
 from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE, Extraction, Photograph
 from jointtask_object_extraction.settings import BoxAdjustment
@@ -46,6 +47,7 @@ def box_adjustment(settings: BoxAdjustment, context: Context) -> BoxBridge:
             settings.flip, settings.colour, (settings.zoom[0], settings.zoom[1]), settings.jitter
         ),
         by_scale=bool(settings.scales),
+        boxes=settings.boxes,
     )
 
 
@@ -98,6 +100,8 @@ class BoxBridge:
     by_scale : bool
         Whether an adjustment is (x, y, log width, log height): the centre's displacement in frame units, and the
         logarithms of factors on width and height. False: the four sides' displacements.
+    boxes : "mask" or "given"
+        Where the annotated box comes from: the mask, or a `box` of the batch's own, (B, 4), half-open, in frame units.
     """
 
     grid: LatentGrid
@@ -109,8 +113,17 @@ class BoxBridge:
     annotation_scale: float | None = None
     augmentation: Augmentation = field(factory=Augmentation)
     by_scale: bool = False
-    keys: tuple[str, ...] = field(default=("image", "mask"), init=False)
-    annotation: tuple[str, ...] = field(default=("mask",), init=False)
+    boxes: Literal["mask", "given"] = "mask"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of what a training batch must have."""
+        return ("image", *self.annotation)
+
+    @property
+    def annotation(self) -> tuple[str, ...]:
+        """Names of what prediction never sees."""
+        return ("mask", "box") if self.boxes == "given" else ("mask",)
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -123,11 +136,13 @@ class BoxBridge:
         return "frame units, and logarithms of factors" if self.by_scale else "frame units"
 
     def base(self, batch: Batch) -> Tensor:
-        """Return the tight boxes of the masks, (B, 4), float32, with their context.
+        """Return the annotated boxes, (B, 4), float32, with their context: the masks' tight ones, or those given.
 
         The box is enlarged about its centre, then clipped to the frame; a side under 8 units is widened about its
         centre and shifted into the frame. An empty mask gives the whole frame.
         """
+        if self.boxes == "given":
+            return self._with_context(batch["box"])
         return self._around(batch["mask"])
 
     def relocate(self, frame: Tensor, reference: Tensor) -> Tensor:
@@ -145,20 +160,16 @@ class BoxBridge:
 
     def _around(self, mask: Tensor) -> Tensor:
         """Return the tight boxes of masks (B, F, F), uint8, with their context: (B, 4), float32."""
-        x1, x2 = self._sides(mask.amax(dim=1) != 0)
-        y1, y2 = self._sides(mask.amax(dim=2) != 0)
-        return torch.stack([x1, y1, x2, y2], dim=1)
+        return self._with_context(mask_boxes(mask))
 
-    def _sides(self, occupied: Tensor) -> tuple[Tensor, Tensor]:
-        """Return both ends, (B,), of the occupied cells (B, F), bool, of a line; all of it where none is occupied."""
-        line = occupied | ~occupied.any(dim=1, keepdim=True)
-        first = line.int().argmax(dim=1).float()
-        last = FRAME - line.flip(1).int().argmax(dim=1).float()
+    def _with_context(self, box: Tensor) -> Tensor:
+        """Enlarge boxes (B, 4) about their centres, clip them to the frame, and widen what is under 8 units."""
+        first, last = box[:, :2], box[:, 2:]
         margin = (last - first) * ((self.context - 1) / 2)
         low, high = (first - margin).clamp(min=0), (last + margin).clamp(max=FRAME)
         size = (high - low).clamp(min=MINIMUM_SIDE)
         low = torch.minimum(((low + high - size) / 2).clamp(min=0), FRAME - size)
-        return low, low + size
+        return torch.cat([low, low + size], dim=1)
 
     def reference(self, centre: Tensor, state: Tensor) -> Tensor:
         """Adjust centres (B, 4) by states (K, 4) or (B, K, 4): boxes (B, K, 4)."""
@@ -245,4 +256,4 @@ class BoxBridge:
         """Mirror the examples and change their colours at random; zoom and jitter what the downstream task sees."""
         if self.weigh == "equally":
             batch = {**batch, _EQUALLY: torch.ones(len(reference), device=reference.device)}
-        return self.augmentation(batch, reference, random, keys=self.keys, admit=self.admit)
+        return self.augmentation(batch, reference, random, admit=self.admit)

@@ -15,11 +15,12 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jointtask.api import Context, DataError
+from jointtask.api import ConfigError, Context, DataError
 from jointtask.tools import CachedArrays, FaultsError, cached_arrays
 from jointtask_object_extraction.data.decode import DecodeError, decode_image, squash
 from jointtask_object_extraction.data.masks import ENCODINGS, decode_mask, squash_mask
 from jointtask_object_extraction.data.pairing import Listing, Pair, find_pairs, some
+from jointtask_object_extraction.data.perturbed_boxes import PerturbedBoxes
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.settings import ImageFolder
 
@@ -105,7 +106,7 @@ class FolderDataset:
         return self._examples[index].decode()[0]
 
 
-def image_folder(settings: ImageFolder, context: Context) -> FolderDataset:
+def image_folder(settings: ImageFolder, context: Context) -> FolderDataset | PerturbedBoxes:
     """Read the folders; make the frames that are not in the cache yet.
 
     Parameters
@@ -117,17 +118,25 @@ def image_folder(settings: ImageFolder, context: Context) -> FolderDataset:
 
     Returns
     -------
-    FolderDataset
+    FolderDataset or PerturbedBoxes
         The examples in the order of their ids.
 
     Raises
     ------
+    ConfigError
+        If boxes are to be wrong and there are no masks to take the right ones from.
     DataError
         Everything that is wrong with the data, at once.
     RunError
         If the cache cannot be used.
     """
-    return read_pairs(find_pairs(settings), settings, context)
+    perturbed = settings.box_noise > 0 or settings.wrong_boxes > 0
+    if perturbed and not settings.masks:
+        raise ConfigError("`box_noise` and `wrong_boxes` need masks", remedy="name the folder of `masks`")
+    dataset = read_pairs(find_pairs(settings), settings, context)
+    if not perturbed:
+        return dataset
+    return PerturbedBoxes(dataset, noise=settings.box_noise, wrong=settings.wrong_boxes, seed=settings.box_seed)
 
 
 def read_pairs(listing: Listing, settings: ImageFolder, context: Context) -> FolderDataset:

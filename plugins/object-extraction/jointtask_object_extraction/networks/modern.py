@@ -30,7 +30,7 @@ def pyramid_segmentation(settings: Segmentation, context: Context) -> PyramidSeg
         If the weights cannot be used.
     """
     encoder = mobilenet_encoder(_TAPS, settings, cache=context.cache)
-    return PyramidSegmentation(encoder, input_size=settings.input_size or 192)
+    return PyramidSegmentation(encoder, input_size=settings.input_size or 192, depth=settings.depth)
 
 
 class PyramidSegmentation(MaskTask):
@@ -42,6 +42,8 @@ class PyramidSegmentation(MaskTask):
         Gives maps at strides 4, 8, 16 and 32.
     input_size : int
         Side of the crops it is called with, in pixels, a multiple of 32.
+    depth : int
+        Times that the coarsest maps look around themselves, near and far, at least 1.
 
     Attributes
     ----------
@@ -54,7 +56,7 @@ class PyramidSegmentation(MaskTask):
     maps, by Shi et al., "Real-Time Single Image and Video Super-Resolution", CVPR 2016.
     """
 
-    def __init__(self, encoder: MobileNetV2, *, input_size: int) -> None:
+    def __init__(self, encoder: MobileNetV2, *, input_size: int, depth: int = 1) -> None:
         super().__init__()
         self.input_size = input_size
         self.output_size = input_size // 4 * _FINER
@@ -66,6 +68,9 @@ class PyramidSegmentation(MaskTask):
         self.overall = nn.Linear(_WIDTH, _WIDTH)
         self.join = nn.ModuleList(convolution(_WIDTH, _WIDTH) for _ in encoder.channels[1:])
         self.head = nn.Conv2d(_WIDTH, _FINER**2, 3, padding=1)
+        self.around = nn.ModuleList(
+            convolution(_WIDTH, _WIDTH, dilation=dilation) for _ in range(depth - 1) for dilation in (1, 2)
+        )
 
     def forward(self, crop: Tensor) -> Tensor:
         """Predict the mask inside each crop.
@@ -82,6 +87,8 @@ class PyramidSegmentation(MaskTask):
         """
         scales = self.encoder(self.standardise(crop))
         *finer, maps = [lateral(scale) for lateral, scale in zip(self.lateral, scales, strict=True)]
+        for look in self.around:
+            maps = maps + look(maps)
         maps = see_whole(maps, self.near, self.far, self.overall)
         for fine, join in zip(reversed(finer), self.join, strict=True):
             maps = join(fine + F.interpolate(maps, size=fine.shape[2:], mode="bilinear", align_corners=False))
