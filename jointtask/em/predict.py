@@ -66,7 +66,7 @@ class Predictor:
 
     @torch.inference_mode()
     def predict_frames(self, batch: Batch, ids: Sequence[str]) -> FramePrediction:
-        """Predict B examples in the frame.
+        """Predict B examples in the frame, through the references that the upstream task predicts.
 
         Parameters
         ----------
@@ -75,18 +75,9 @@ class Predictor:
         ids : sequence of B str
             The examples, for the draws.
         """
-        pair, bridge = self.pair, self.pair.bridge
-        pair.train(False)
-        batch = {name: tensor.to(pair.device) for name, tensor in batch.items() if name not in bridge.annotation}
-        upstream = pair.predict_upstream(batch)
-        centre = bridge.admit(pair.upstream.reference(upstream))
-        reference = centre[:, None]
-        if self.draws > 1:
-            states = bridge.reference(centre, bridge.grid.states.to(centre))
-            log_weight = -pair.upstream_energy(upstream, states).to("cpu", torch.float64)
-            log_weight = log_weight.masked_fill(~bridge.usable(states).cpu(), -torch.inf)
-            index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, self.draws).to(pair.device)
-            reference = states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
+        bridge = self.pair.bridge
+        batch = self._prepare(batch)
+        centre, reference = self._draw(batch, ids, self.draws)
         spread = _spread(bridge.grid, reference, centre)
         total, weight = self._solve(batch, reference)
         frame = _divide(total, weight)
@@ -97,6 +88,54 @@ class Predictor:
             frame = _divide(relocated, covered)
             total, weight = total + relocated, weight + covered
         return FramePrediction(frame=_divide(total, weight), reference=centre, spread=spread)
+
+    @torch.inference_mode()
+    def predict_inside(self, batch: Batch, reference: Tensor) -> Tensor:
+        """Predict B examples in the frame, each inside K given references.
+
+        Parameters
+        ----------
+        batch : Batch
+            Frames, on any device; an annotation among them is taken out first.
+        reference : Tensor, (B, K, D)
+            References in the frame's units, in the place of the predicted ones; the nearest usable ones are taken.
+
+        Returns
+        -------
+        Tensor, (B, K, ...)
+            Probabilities, 0 where a reference does not cover the frame.
+        """
+        pair, bridge = self.pair, self.pair.bridge
+        batch, reference = self._prepare(batch), bridge.admit(reference.to(pair.device))
+        return bridge.restore(pair.predict_downstream(bridge.condition(batch, reference).input), reference)
+
+    @torch.inference_mode()
+    def sample_frames(self, batch: Batch, ids: Sequence[str], draws: int) -> Tensor:
+        """Predict B examples in the frame, each inside references drawn around the predicted one: (B, K, ...).
+
+        Their mean is the prediction with so many `draws`; their spread is what is not known about the reference.
+        """
+        batch = self._prepare(batch)
+        return self.predict_inside(batch, self._draw(batch, ids, draws)[1])
+
+    def _prepare(self, batch: Batch) -> Batch:
+        """Set the networks to evaluation; return the batch on their device, without its annotation."""
+        pair = self.pair
+        pair.train(False)
+        return {name: tensor.to(pair.device) for name, tensor in batch.items() if name not in pair.bridge.annotation}
+
+    def _draw(self, batch: Batch, ids: Sequence[str], draws: int) -> tuple[Tensor, Tensor]:
+        """Return the predicted references (B, D), and `draws` around them (B, K, D): with one draw, the same."""
+        pair, bridge = self.pair, self.pair.bridge
+        upstream = pair.predict_upstream(batch)
+        centre = bridge.admit(pair.upstream.reference(upstream))
+        if draws == 1:
+            return centre, centre[:, None]
+        states = bridge.reference(centre, bridge.grid.states.to(centre))
+        log_weight = -pair.upstream_energy(upstream, states).to("cpu", torch.float64)
+        log_weight = log_weight.masked_fill(~bridge.usable(states).cpu(), -torch.inf)
+        index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, draws).to(pair.device)
+        return centre, states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
 
     def _solve(self, batch: Batch, reference: Tensor) -> tuple[Tensor, Tensor]:
         """Solve the downstream task inside references (B, K, D).

@@ -24,14 +24,20 @@ class Photograph:
     id : str
         Name of the image in the data set.
     image : ndarray, (H, W, 3), uint8
-        RGB values, with the EXIF orientation applied.
+        RGB values in sRGB, upright, on white where the image is transparent.
     mask : ndarray, (H, W), bool, or None
         True on the object; None without annotation.
+    alpha : ndarray, (H, W), uint8, or None
+        Opacity of the image, 255 for opaque; None where all of it is.
+    notes : tuple of str
+        What was decided while the image was decoded.
     """
 
     id: str
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_] | None
+    alpha: NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @frozen(eq=False)

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from jointtask.api import DataError
 from jointtask_object_extraction.photograph import FRAME
 
-__all__ = ["FORMATS", "SUFFIXES", "DecodeError", "decode_image", "open_image", "sixteen_bits", "squash"]
+__all__ = ["FORMATS", "SUFFIXES", "DecodeError", "decode_image", "open_image", "sixteen_bits", "squash", "to_rgb"]
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Of the files that are taken for images, in lower case."""
@@ -65,7 +65,11 @@ def decode_image(path: Path, max_pixels: int) -> NDArray[np.uint8]:
     DecodeError
         If the file is missing, no image, cut off, too large or of an unsupported pixel type.
     """
-    image = open_image(path, max_pixels)
+    return to_rgb(path, open_image(path, max_pixels))
+
+
+def to_rgb(path: Path, image: Image.Image) -> NDArray[np.uint8]:
+    """Convert a decoded picture as `decode_image` does; `path` is its file, for errors."""
     if image.mode in _SIXTEEN_BITS:
         grey = (sixteen_bits(path, image) >> 8).astype(np.uint8)  # as Pillow does it for 16-bit colour
         return np.repeat(grey[..., None], 3, axis=2)

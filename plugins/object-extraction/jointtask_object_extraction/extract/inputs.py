@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from attrs import frozen
 
 from jointtask.api import ConfigError
 from jointtask_object_extraction.data.decode import SUFFIXES
-from jointtask_object_extraction.extract.outputs import ENDINGS, output_path
+from jointtask_object_extraction.extract.outputs import Outputs
 
 __all__ = ["Job", "Plan", "plan_extraction"]
 
@@ -27,10 +28,16 @@ class Job:
         The image.
     name : pathlib.Path
         Its path below the destination, without suffix.
+    box : tuple of 4 float, or None
+        Half-open box (x1, y1, x2, y2) about the object, in pixels, where the user gives one.
+    point : tuple of 2 float, or None
+        Point (x, y) on the object, in pixels, where the user gives one.
     """
 
     source: Path
     name: Path
+    box: tuple[float, float, float, float] | None = None
+    point: tuple[float, float] | None = None
 
 
 @frozen
@@ -43,13 +50,22 @@ class Plan:
         In the order given, folders by name.
     skipped : int
         Files in the folders that are not read: no images by their names, hidden, or outputs of an earlier call.
+    done : int
+        Images that an earlier call has done, and that are left out of `jobs`.
     """
 
     jobs: tuple[Job, ...]
     skipped: int
+    done: int = 0
 
 
-def plan_extraction(given: Sequence[Path], destination: Path, kinds: Sequence[str], *, overwrite: bool) -> Plan:
+def plan_extraction(
+    given: Sequence[Path],
+    destination: Path,
+    outputs: Outputs,
+    *,
+    existing: Literal["refuse", "replace", "skip"] = "refuse",
+) -> Plan:
     """Find the images and say where their outputs go.
 
     The outputs of an image given by name go into `destination`; those of the images of a folder, searched in depth, go
@@ -62,10 +78,11 @@ def plan_extraction(given: Sequence[Path], destination: Path, kinds: Sequence[st
         Files and folders.
     destination : pathlib.Path
         Folder, which may not exist yet.
-    kinds : sequence of str
-        Keys of `ENDINGS`.
-    overwrite : bool
-        Whether outputs may replace files that exist.
+    outputs : Outputs
+        Files that are written for each image.
+    existing : "refuse", "replace" or "skip"
+        What happens to images with outputs that exist: nothing is done at all, the outputs are replaced, or images with
+        all their outputs are left out and those with some are done again.
 
     Raises
     ------
@@ -88,24 +105,23 @@ def plan_extraction(given: Sequence[Path], destination: Path, kinds: Sequence[st
             named[_place(path)] = Job(path, Path(path.stem))
         else:
             raise ConfigError(f"{path}: no such file or folder")
-    outputs = _outputs([*named.values(), *(job for jobs in walked.values() for job in jobs)], destination)
+    owners = _owners([*named.values(), *(job for jobs in walked.values() for job in jobs)], destination, outputs)
     for place, job in named.items():
-        if place in outputs:
-            raise ConfigError(
-                f"{job.source} is where the output of {outputs[place]} goes", remedy="choose another --to"
-            )
-    skipped += sum(place in outputs for place in walked)
-    jobs = [*named.values(), *(job for place, group in walked.items() if place not in outputs for job in group)]
+        if place in owners:
+            raise ConfigError(f"{job.source} is where the output of {owners[place]} goes", remedy="choose another --to")
+    skipped += sum(place in owners for place in walked)
+    jobs = [*named.values(), *(job for place, group in walked.items() if place not in owners for job in group)]
     jobs = list({(_place(job.source), job.name): job for job in jobs}.values())
     if not jobs:
         raise ConfigError(
             f"no images in {', '.join(map(str, given))}",
             cause=f"{skipped} other files; images end in {', '.join(sorted(SUFFIXES))}",
         )
-    _refuse_collisions(jobs, destination, kinds)
-    if not overwrite:
-        _refuse_existing(jobs, destination, kinds)
-    return Plan(tuple(jobs), skipped)
+    _refuse_collisions(jobs, destination, outputs)
+    if existing == "refuse":
+        _refuse_existing(jobs, destination, outputs)
+    left = [job for job in jobs if existing != "skip" or not outputs.done(destination, job.name)]
+    return Plan(tuple(left), skipped, len(jobs) - len(left))
 
 
 def _files(folder: Path, destination: Path) -> Iterator[Path]:
@@ -125,18 +141,18 @@ def _place(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def _outputs(jobs: Sequence[Job], destination: Path) -> Mapping[Path, Path]:
+def _owners(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> Mapping[Path, Path]:
     """Return which image each output, of any kind, belongs to."""
     folder = destination.resolve()
-    return {output_path(folder, job.name, kind): job.source for job in jobs for kind in ENDINGS}
+    return {path: job.source for job in jobs for path in outputs.every(folder, job.name)}
 
 
-def _refuse_collisions(jobs: Sequence[Job], destination: Path, kinds: Sequence[str]) -> None:
+def _refuse_collisions(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> None:
     sources: dict[Path, list[str]] = {}
     for job in jobs:
         sources.setdefault(job.name, []).append(str(job.source))
     lines = [
-        f"{' and '.join(group)} would both be written to {output_path(destination, name, kinds[0])}"
+        f"{' and '.join(group)} would both be written to {outputs.paths(destination, name)[0]}"
         for name, group in sources.items()
         if len(group) > 1
     ]
@@ -147,13 +163,13 @@ def _refuse_collisions(jobs: Sequence[Job], destination: Path, kinds: Sequence[s
         )
 
 
-def _refuse_existing(jobs: Sequence[Job], destination: Path, kinds: Sequence[str]) -> None:
-    paths = (output_path(destination, job.name, kind) for job in jobs for kind in kinds)
+def _refuse_existing(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> None:
+    paths = (path for job in jobs for path in outputs.paths(destination, job.name))
     lines = [str(path) for path in paths if os.path.lexists(path)]
     if lines:
         raise ConfigError(
             f"outputs exist already; nothing was done\n{_listed(lines)}",
-            remedy="choose another --to, or replace them with --overwrite",
+            remedy="choose another --to, replace them with --overwrite, or do only what is missing with --resume",
         )
 
 

@@ -1,46 +1,209 @@
-"""A trained run as a function of one photograph; the trained model that ships with this plugin is such a run."""
+"""What predicts an object: a trained run, the run that ships with this plugin, or another predictor by its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from jointtask.api import ConfigError, Context, NoSettings, Progress
 from jointtask_object_extraction.data.decode import squash
-from jointtask_object_extraction.photograph import Extraction, Photograph
+from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 
-__all__ = ["SHIPPED", "load_run", "shipped"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["SHIPPED", "FunctionModel", "Model", "RunModel", "load_run", "open_model", "shipped"]
 
 SHIPPED = Path(__file__).parents[1] / "model"
 """The run directory of the model that ships: its resolved run file, and its weights in half precision."""
 
 
-def load_run(directory: Path, device: Any, progress: Progress) -> Callable[[Photograph], Extraction]:
-    """Make a trained run callable with one photograph.
+class Model(Protocol):
+    """What extracts objects from photographs; safe to call from several threads at once.
+
+    Attributes
+    ----------
+    device : str
+        Name of the device that it runs on; empty if it does not say.
+    """
+
+    @property
+    def device(self) -> str:  # noqa: D102  # an attribute, described above
+        ...
+
+    def extract(self, photographs: Sequence[Photograph]) -> list[Extraction]:
+        """Extract from photographs, together, at their own sizes."""
+        ...
+
+    def extract_inside(self, photograph: Photograph, boxes: NDArray[np.floating]) -> list[Extraction]:
+        """Extract what each of some boxes (K, 4) holds, half-open (x1, y1, x2, y2) in pixels of the photograph.
+
+        Raises
+        ------
+        ConfigError
+            If it is not a model that looks inside boxes.
+        """
+        ...
+
+    def sample(self, photograph: Photograph, draws: int) -> NDArray[np.float32]:
+        """Return the probabilities in the frame under boxes drawn from their posterior: (draws, F, F).
+
+        Raises
+        ------
+        ConfigError
+            If it has no posterior over boxes.
+        """
+        ...
+
+
+class RunModel:
+    """A trained run as a `Model`.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Predictor of the run, from `jointtask.load_predictor`.
+    """
+
+    def __init__(self, predictor: Any) -> None:
+        self._predictor = predictor
+
+    @property
+    def device(self) -> str:
+        """Type of the device that the networks run on."""
+        return str(self._predictor.pair.device.type)
+
+    def extract(self, photographs: Sequence[Photograph]) -> list[Extraction]:
+        """Extract from photographs, together, at their own sizes."""
+        extractions: list[Extraction] = self._predictor.predict({"image": _frames(photographs)}, photographs)
+        return extractions
+
+    def extract_inside(self, photograph: Photograph, boxes: NDArray[np.floating]) -> list[Extraction]:
+        """Extract what each of some boxes (K, 4) holds; the context that the run was trained with is added to them."""
+        import torch
+
+        from jointtask_object_extraction.bridge.crop import enlarge
+
+        height, width = photograph.image.shape[:2]
+        units = np.asarray(boxes, dtype=np.float32) * FRAME / np.array([width, height, width, height], np.float32)
+        bridge = self._predictor.pair.bridge
+        reference = enlarge(torch.from_numpy(units.astype(np.float32)), bridge.context)[None]
+        frames = self._predictor.predict_inside({"image": _frames([photograph])}, reference)[0].cpu()
+        return [bridge.finish(frame, box, photograph) for frame, box in zip(frames, reference[0], strict=True)]
+
+    def sample(self, photograph: Photograph, draws: int) -> NDArray[np.float32]:
+        """Return the probabilities in the frame under boxes drawn from their posterior: (draws, F, F)."""
+        drawn = self._predictor.sample_frames({"image": _frames([photograph])}, [photograph.id], draws)
+        probabilities: NDArray[np.float32] = drawn[0].float().cpu().numpy()
+        return probabilities
+
+
+class FunctionModel:
+    """A predictor of one photograph as a `Model`; it takes no boxes and has no posterior.
+
+    Parameters
+    ----------
+    function : callable
+        Extracts from one photograph.
+    name : str
+        Name of the predictor, for error messages.
+    """
+
+    def __init__(self, function: Callable[[Photograph], Extraction], name: str) -> None:
+        self._function = function
+        self._name = name
+        self.device = ""
+
+    def extract(self, photographs: Sequence[Photograph]) -> list[Extraction]:
+        """Extract from photographs, one after the other."""
+        return [self._function(photograph) for photograph in photographs]
+
+    def extract_inside(self, photograph: Photograph, boxes: NDArray[np.floating]) -> list[Extraction]:
+        """Refuse: the predictor takes whole photographs alone."""
+        raise ConfigError(
+            f"the predictor '{self._name}' takes no boxes, points or numbers of objects",
+            remedy="leave --model out, or name a run directory",
+        )
+
+    def sample(self, photograph: Photograph, draws: int) -> NDArray[np.float32]:
+        """Refuse: the predictor has no posterior."""
+        raise ConfigError(
+            f"the predictor '{self._name}' has no posterior to draw from",
+            remedy="leave --model out, or name a run directory",
+        )
+
+
+def open_model(model: str | Path, device: Any, progress: Progress) -> Model:
+    """Open a run directory, or a predictor named as in `evaluate.predictors`.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither, or does not extract objects.
+    """
+    from jointtask import named_predictor
+
+    if model == "shipped":
+        return load_run(SHIPPED, device, progress)
+    if Path(model).is_dir():
+        return load_run(Path(model), device, progress)
+    function = named_predictor(str(model), device=device, progress=progress)
+    _require_extraction(function, str(model))
+    return FunctionModel(function, str(model))
+
+
+def load_run(directory: Path, device: Any, progress: Progress) -> RunModel:
+    """Load a trained run.
 
     Raises
     ------
     ConfigError
         If it is a run of another pair of tasks, or holds no weights.
     """
-    import torch
-
     from jointtask import load_predictor
     from jointtask_object_extraction.bridge.box import BoxBridge
 
     predictor = load_predictor(directory, device=device, progress=progress)
     if not isinstance(predictor.pair.bridge, BoxBridge):
         raise ConfigError(f"{directory} does not extract objects", cause="it is a run with another bridge than boxes")
-
-    def predict(photograph: Photograph) -> Extraction:
-        frame = torch.from_numpy(squash(photograph.image)).permute(2, 0, 1)[None].contiguous()
-        extraction: Extraction = predictor.predict({"image": frame}, [photograph])[0]
-        return extraction
-
-    return predict
+    return RunModel(predictor)
 
 
 def shipped(settings: NoSettings, context: Context) -> Callable[[Photograph], Extraction]:
     """Build `shipped`: the trained model that comes with this plugin (its model card is docs/model-card.md)."""
-    return load_run(SHIPPED, context.device.type, context.progress)
+    model = load_run(SHIPPED, context.device.type, context.progress)
+    return lambda photograph: model.extract([photograph])[0]
+
+
+def _require_extraction(function: Callable[[Photograph], Any], name: str) -> None:
+    """Try a predictor on a small photograph: those of other pairs of tasks want other examples.
+
+    Raises
+    ------
+    ConfigError
+        If it does not give an `Extraction`.
+    """
+    image = np.zeros((16, 16, 3), dtype=np.uint8)
+    image[4:12, 4:12] = (200, 60, 30)
+    try:
+        given: Any = function(Photograph("trial", image, None))
+    except Exception as error:  # an odd predictor may raise anything at an example that is not its own
+        raise ConfigError(
+            f"the predictor '{name}' does not extract objects", cause=f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(given, Extraction):
+        raise ConfigError(
+            f"the predictor '{name}' does not extract objects", cause=f"it gives a {type(given).__name__}"
+        )
+
+
+def _frames(photographs: Sequence[Photograph]) -> Tensor:
+    """Squash photographs to frames, (B, 3, F, F), uint8."""
+    import torch
+
+    frames = np.stack([squash(photograph.image) for photograph in photographs])
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()

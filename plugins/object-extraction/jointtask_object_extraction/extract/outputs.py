@@ -1,123 +1,174 @@
-"""The files that `jointtask extract` makes of one image, and how each is encoded."""
+"""The files that `jointtask extract` makes of one image: what they are called, and what is in them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
 
-from jointtask.api import DataError
-from jointtask_object_extraction.photograph import Extraction, Photograph
+from jointtask_object_extraction.extract.result import Cutout
+from jointtask_object_extraction.extract.style import FORMATS, LONGEST, Style, compose, encode_picture
 
-__all__ = ["ENDINGS", "encode", "output_path"]
+__all__ = ["DEFAULT", "ENDINGS", "Outputs", "encode", "encode_labels"]
 
 ENDINGS: Mapping[str, str] = {
     "masks": "-mask.png",
-    "cutouts": "-cutout.png",
+    "cutouts": "-cutout",  # and the ending of its format
     "boxes": "-box.json",
     "overlays": "-overlay.jpg",
+    "probability": "-probability.png",
+    "uncertainty": "-uncertainty.png",
 }
 """What is added to an image's stem, by kind of output."""
 
-_ROUNDING = 1e-3
-"""What float32 may add to a side that is a whole number of pixels, and more."""
+DEFAULT = ("masks", "cutouts", "boxes", "overlays")
+"""The kinds that are written if none are named."""
 
+_LABELS = "-labels.png"
 _VERMILION, _SKY = (213, 94, 0), (86, 180, 233)  # Okabe and Ito
 
 
-def output_path(folder: Path, name: Path, kind: str) -> Path:
-    """Return where the output of a kind goes, for an image called `name`: its path below `folder`, without suffix."""
-    return folder / name.parent / (name.name + ENDINGS[kind])
+@frozen
+class Outputs:
+    """Which files one call writes for each image.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Keys of `ENDINGS`.
+    suffix : str
+        Ending of cut-outs, with its dot.
+    objects : int
+        Largest number of objects of an image; above 1, the files carry the object's number, and a map of labels is
+        written after all others.
+    """
+
+    kinds: tuple[str, ...]
+    suffix: str = ".png"
+    objects: int = 1
+
+    def path(self, folder: Path, name: Path, kind: str, number: int = 1) -> Path:
+        """Return where one output goes, for an image called `name`: its path below `folder`, without suffix."""
+        numbered = f"{name.name}-{number}" if self.objects > 1 else name.name
+        ending = ENDINGS[kind] + (self.suffix if kind == "cutouts" else "")
+        return folder / name.parent / (numbered + ending)
+
+    def labels(self, folder: Path, name: Path) -> Path:
+        """Return where the map of labels goes."""
+        return folder / name.parent / (name.name + _LABELS)
+
+    def paths(self, folder: Path, name: Path) -> list[Path]:
+        """Return all files that may be written for an image."""
+        numbers = range(1, self.objects + 1)
+        paths = [self.path(folder, name, kind, number) for number in numbers for kind in self.kinds]
+        return [*paths, self.labels(folder, name)] if self.objects > 1 else paths
+
+    def every(self, folder: Path, name: Path) -> list[Path]:
+        """Return all files that an earlier call may have written for an image, with other options too."""
+        calls = [
+            Outputs(tuple(ENDINGS), suffix, objects) for suffix in FORMATS.values() for objects in {1, self.objects}
+        ]
+        return [path for call in calls for path in call.paths(folder, name)]
+
+    def done(self, folder: Path, name: Path) -> bool:
+        """Say whether an earlier call has written all files of an image."""
+        last = [self.labels(folder, name)] if self.objects > 1 else self.paths(folder, name)
+        return all(os.path.lexists(path) for path in last)
 
 
-def encode(kind: str, photograph: Photograph, extraction: Extraction) -> bytes:
+def encode(kind: str, cutout: Cutout, style: Style, suffix: str = ".png") -> bytes:
     """Encode one output.
 
     Parameters
     ----------
     kind : str
-        "masks": the probability as an 8-bit grey PNG, 128 and above on the object. "cutouts": an RGBA PNG with the
-        image's own colours, the mask as alpha, and nothing left of the image where alpha is 0. "boxes": JSON with the
-        image's name, its size (W, H), and the box by `round_box`, null if there is none. "overlays": a JPEG of the
-        image with mask and box drawn on it.
-    photograph : Photograph
-        The image, (H, W, 3).
-    extraction : Extraction
-        What was extracted from it, (H, W).
+        "masks": the object's opacity as an 8-bit grey PNG, 128 and above on the object. "cutouts": the object on the
+        background of the style, or on nothing. "boxes": JSON with the image's name, its size (W, H), the tight box of
+        the mask, null without an object, and the score. "overlays": a JPEG of the image with mask and box drawn on it,
+        reduced to what a JPEG can hold. "probability", "uncertainty": 8-bit grey PNGs, 255 for 1.
+    cutout : Cutout
+        What was cut out.
+    style : Style
+        How the cut-out is shown.
+    suffix : str
+        Ending of the cut-out.
 
     Returns
     -------
     bytes
-        The content of the file, at the image's own size.
+        The content of the file.
 
     Raises
     ------
     DataError
         If the format cannot hold an image of this size.
     """
-    return _ENCODERS[kind](photograph, extraction)
+    if kind == "cutouts":
+        return encode_picture(suffix, compose(cutout, style))
+    return _ENCODERS[kind](cutout)
 
 
-def round_box(box: NDArray[np.floating], width: int, height: int) -> list[int]:
-    """Return the least half-open box (x1, y1, x2, y2) of whole pixels of the image that holds the box."""
-    x1, y1 = np.floor(box[:2] + _ROUNDING).clip(0, [width - 1, height - 1])
-    x2, y2 = np.ceil(box[2:] - _ROUNDING).clip([x1 + 1, y1 + 1], [width, height])
-    return [int(x1), int(y1), int(x2), int(y2)]
+def encode_labels(cutouts: Sequence[Cutout]) -> bytes:
+    """Encode which object each pixel belongs to: an 8-bit grey PNG, 0 for none, then 1, 2, ..."""
+    labels = np.zeros(cutouts[0].photograph.image.shape[:2], dtype=np.uint8)
+    for number, cutout in enumerate(cutouts, start=1):
+        labels[cutout.mask & (labels == 0)] = number
+    return encode_picture(".png", labels)
 
 
-def _mask(photograph: Photograph, extraction: Extraction) -> bytes:
-    return _picture(".png", _alpha(extraction))
+def _mask(cutout: Cutout) -> bytes:
+    return encode_picture(".png", _grey(cutout.alpha))
 
 
-def _cutout(photograph: Photograph, extraction: Extraction) -> bytes:
-    alpha = _alpha(extraction)
-    cutout = np.dstack([photograph.image[..., ::-1], alpha])
-    cutout[alpha == 0] = 0
-    return _picture(".png", cutout)
+def _probability(cutout: Cutout) -> bytes:
+    return encode_picture(".png", _grey(cutout.probability))
 
 
-def _box(photograph: Photograph, extraction: Extraction) -> bytes:
+def _uncertainty(cutout: Cutout) -> bytes:
+    return encode_picture(".png", _grey(cutout.uncertainty))
+
+
+def _box(cutout: Cutout) -> bytes:
+    photograph = cutout.photograph
     height, width = photograph.image.shape[:2]
-    box = None if extraction.box is None else round_box(extraction.box, width, height)
-    return (json.dumps({"image": photograph.id, "size": [width, height], "box": box}) + "\n").encode()
+    box = None if cutout.box is None else list(cutout.box)
+    record = {"image": photograph.id, "size": [width, height], "box": box, "score": round(cutout.score, 4)}
+    return (json.dumps(record) + "\n").encode()
 
 
-def _overlay(photograph: Photograph, extraction: Extraction) -> bytes:
-    mask = extraction.probability >= 0.5
-    drawn = np.where(mask[..., None], photograph.image, photograph.image // 3)
+def _overlay(cutout: Cutout) -> bytes:
+    mask, image = cutout.mask, cutout.photograph.image
+    drawn = np.where(mask[..., None], image, image // 3)
     height, width = mask.shape
     thickness = max(1, round(min(height, width) / 200))
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(drawn, outlines, -1, _SKY, thickness)
-    if extraction.box is not None:
-        x1, y1, x2, y2 = round_box(extraction.box, width, height)
+    if cutout.box is not None:
+        x1, y1, x2, y2 = cutout.box
         cv2.rectangle(drawn, (x1, y1), (x2 - 1, y2 - 1), _VERMILION, thickness)
-    return _picture(".jpg", drawn[..., ::-1])
+    longest = LONGEST[".jpg"]
+    if max(height, width) > longest:
+        scale = longest / max(height, width)
+        size = max(1, int(width * scale)), max(1, int(height * scale))
+        drawn = np.asarray(cv2.resize(drawn, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return encode_picture(".jpg", drawn)
 
 
-def _alpha(extraction: Extraction) -> NDArray[np.uint8]:
-    # 0.5 becomes 128, so the mask thresholded at 128 is the mask thresholded at 0.5.
-    return np.rint(extraction.probability * 255).astype(np.uint8)
+def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    # 0.5 becomes 128, so the picture thresholded at 128 is the map thresholded at 0.5.
+    return np.rint(values * 255).astype(np.uint8)
 
 
-def _picture(suffix: str, pixels: NDArray[np.uint8]) -> bytes:
-    try:
-        done, content = cv2.imencode(suffix, np.ascontiguousarray(pixels))
-    except cv2.error as error:
-        raise DataError(f"cannot be encoded as {suffix}", cause=error.err) from error
-    if not done:
-        height, width = pixels.shape[:2]
-        raise DataError(f"cannot be encoded as {suffix}", cause=f"the image has {width} x {height} pixels")
-    return content.tobytes()
-
-
-_ENCODERS: Mapping[str, Callable[[Photograph, Extraction], bytes]] = {
+_ENCODERS: Mapping[str, Callable[[Cutout], bytes]] = {
     "masks": _mask,
-    "cutouts": _cutout,
     "boxes": _box,
     "overlays": _overlay,
+    "probability": _probability,
+    "uncertainty": _uncertainty,
 }

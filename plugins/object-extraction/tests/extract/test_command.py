@@ -16,9 +16,11 @@ import torch
 import typer
 from jointtask_object_extraction.bridge.box import BoxBridge
 from jointtask_object_extraction.extract.command import extract
-from jointtask_object_extraction.extract.images import Predict, Summary, extract_images
-from jointtask_object_extraction.extract.inputs import plan_extraction
-from jointtask_object_extraction.extract.outputs import ENDINGS, round_box
+from jointtask_object_extraction.extract.cutter import Cutter
+from jointtask_object_extraction.extract.images import Extractor, Summary, extract_images
+from jointtask_object_extraction.extract.inputs import Plan, plan_extraction
+from jointtask_object_extraction.extract.model import FunctionModel
+from jointtask_object_extraction.extract.outputs import DEFAULT, ENDINGS, Outputs
 from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 from numpy.typing import NDArray
 from PIL import Image
@@ -32,7 +34,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from red_predictor import red_object  # a plugin that lies beside this file
 
-ALL = tuple(ENDINGS)
+ALL = DEFAULT
+SUFFIXES = {**ENDINGS, "cutouts": "-cutout.png"}
+Predict = Callable[[Photograph], Extraction]
 LIMIT = 1_000_000
 
 
@@ -69,11 +73,16 @@ def run(
     predict: Predict = red_object,
     max_pixels: int = LIMIT,
 ) -> Summary:
-    plan = plan_extraction(given, to, kinds, overwrite=overwrite)
+    outputs = Outputs(tuple(kinds))
+    jobs = plan(given, to, kinds, overwrite=overwrite).jobs
     to.mkdir(parents=True, exist_ok=True)
-    return extract_images(
-        plan, predict, to, kinds, overwrite=overwrite, max_pixels=max_pixels, progress=SilentProgress()
-    )
+    cutter = Cutter(FunctionModel(predict, "red"), max_pixels=max_pixels)
+    extractor = Extractor(cutter, to, outputs, overwrite=overwrite)
+    return extract_images(jobs, lambda: extractor, progress=SilentProgress())
+
+
+def plan(given: Sequence[Path], to: Path, kinds: Sequence[str] = ALL, *, overwrite: bool = False) -> Plan:
+    return plan_extraction(given, to, Outputs(tuple(kinds)), existing="replace" if overwrite else "refuse")
 
 
 def names(folder: Path) -> list[str]:
@@ -101,12 +110,12 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
 def test_all_outputs_of_one_image(tmp_path: Path) -> None:
     image = picture()
     summary = run([save(tmp_path / "cat.png", image)], tmp_path / "out")
-    assert summary == Summary(1, ())
+    assert (summary.done, summary.failures) == (1, ())
     assert names(tmp_path / "out") == ["cat-box.json", "cat-cutout.png", "cat-mask.png", "cat-overlay.jpg"]
     mask = pixels(tmp_path / "out/cat-mask.png")
     assert mask.shape == (20, 30)
     assert mask.dtype == np.uint8
-    assert mask[5, 5] == 230
+    assert mask[5, 5] == 255
     assert mask[15, 20] == 0
     cutout = pixels(tmp_path / "out/cat-cutout.png")
     assert np.array_equal(cutout[..., 3], mask)
@@ -115,28 +124,17 @@ def test_all_outputs_of_one_image(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/cat-box.json").read_text()) == {
         "image": "cat.png",
         "size": [30, 20],
-        "box": [0, 0, 30, 20],
+        "box": [3, 2, 15, 10],
+        "score": 0.9,
     }
     assert size(tmp_path / "out/cat-overlay.jpg") == (30, 20)
 
 
-def test_a_predictor_without_boxes_writes_null(tmp_path: Path) -> None:
-    run([save(tmp_path / "cat.png")], tmp_path / "out", predict=lambda p: Extraction(red_object(p).probability, None))
+def test_an_image_without_an_object_writes_null(tmp_path: Path) -> None:
+    nothing = Extraction(np.zeros((20, 30), dtype=np.float32), None)
+    summary = run([save(tmp_path / "cat.png")], tmp_path / "out", predict=lambda p: nothing)
     assert json.loads((tmp_path / "out/cat-box.json").read_text())["box"] is None
-
-
-@pytest.mark.parametrize(
-    ("box", "rounded"),
-    [
-        ([3.0001, 2.9999, 7.0001, 8.9999], [3, 3, 7, 9]),
-        ([3.4, 2.6, 7.1, 8.2], [3, 2, 8, 9]),
-        ([-5, -5, 99, 99], [0, 0, 10, 12]),
-        ([9.99, 11.99, 10, 12], [9, 11, 10, 12]),
-        ([40, 40, 50, 50], [9, 11, 10, 12]),
-    ],
-)
-def test_boxes_are_rounded_outwards_into_the_image_and_never_empty(box: list[float], rounded: list[int]) -> None:
-    assert round_box(np.array(box, dtype=np.float32), width=10, height=12) == rounded
+    assert [scored.note for scored in summary.scored] == ["no object was found"]
 
 
 def test_folders_are_mirrored_and_what_is_no_image_is_counted(tmp_path: Path) -> None:
@@ -147,9 +145,9 @@ def test_folders_are_mirrored_and_what_is_no_image_is_counted(tmp_path: Path) ->
     save(folder / ".hidden/x.png")
     save(folder / "._a.jpg", format="JPEG")
     (folder / "notes.txt").write_text("no image")
-    plan = plan_extraction([folder], tmp_path / "out", ALL, overwrite=False)
-    assert [job.name.as_posix() for job in plan.jobs] == ["a", "deep/c.d", "deep/er/b"]
-    assert plan.skipped == 2
+    planned = plan([folder], tmp_path / "out")
+    assert [job.name.as_posix() for job in planned.jobs] == ["a", "deep/c.d", "deep/er/b"]
+    assert planned.skipped == 2
     assert run([folder], tmp_path / "out", kinds=["masks"]).done == 3
     assert names(tmp_path / "out") == ["a-mask.png", "deep/c.d-mask.png", "deep/er/b-mask.png"]
 
@@ -162,11 +160,11 @@ def test_an_image_given_twice_is_done_once(tmp_path: Path) -> None:
 def test_colliding_inputs_are_refused_by_name_before_any_work(tmp_path: Path) -> None:
     first, second = save(tmp_path / "in/a.jpg"), save(tmp_path / "in/a.png")
     with pytest.raises(ConfigError) as caught:
-        plan_extraction([tmp_path / "in"], tmp_path / "out", ALL, overwrite=True)
+        plan([tmp_path / "in"], tmp_path / "out", ALL, overwrite=True)
     assert f"{first} and {second} would both be written to {tmp_path / 'out/a-mask.png'}" in str(caught.value)
     other = save(tmp_path / "other/a.bmp")
     with pytest.raises(ConfigError, match="collide"):
-        plan_extraction([first, other], tmp_path / "out", ALL, overwrite=False)
+        plan([first, other], tmp_path / "out", ALL, overwrite=False)
     assert not (tmp_path / "out").exists()
 
 
@@ -213,7 +211,7 @@ def test_own_outputs_are_not_read_again(tmp_path: Path) -> None:
     save(folder / "a.jpg")
     assert run([folder], folder / "out").done == 1
     assert run([folder], folder / "out", overwrite=True).done == 1
-    assert names(folder) == ["a.jpg", *(f"out/a{ending}" for ending in sorted(ENDINGS.values()))]
+    assert names(folder) == ["a.jpg", *(f"out/a{ending}" for ending in sorted(SUFFIXES[kind] for kind in ALL))]
 
 
 def test_outputs_beside_the_images_are_not_read_again(tmp_path: Path) -> None:
@@ -222,20 +220,20 @@ def test_outputs_beside_the_images_are_not_read_again(tmp_path: Path) -> None:
     for overwrite in (False, True):
         assert run([tmp_path], tmp_path, overwrite=overwrite).done == 2
     assert "a-mask-mask.png" not in names(tmp_path)
-    assert plan_extraction([tmp_path], tmp_path, ALL, overwrite=True).skipped == 8
+    assert plan([tmp_path], tmp_path, ALL, overwrite=True).skipped == 8
 
 
 def test_an_image_given_by_name_is_never_replaced(tmp_path: Path) -> None:
     save(tmp_path / "gas.jpg")
     mask = save(tmp_path / "gas-mask.png")
     with pytest.raises(ConfigError, match=r"gas-mask.png is where the output of .*gas.jpg goes"):
-        plan_extraction([tmp_path / "gas.jpg", mask], tmp_path, ALL, overwrite=True)
+        plan([tmp_path / "gas.jpg", mask], tmp_path, ALL, overwrite=True)
 
 
 @pytest.mark.parametrize("missing", ["nothing.jpg", "nowhere/"])
 def test_what_is_missing_is_named_before_any_work(tmp_path: Path, missing: str) -> None:
     with pytest.raises(ConfigError, match="no such file or folder") as caught:
-        plan_extraction([save(tmp_path / "a.png"), tmp_path / missing], tmp_path / "out", ALL, overwrite=False)
+        plan([save(tmp_path / "a.png"), tmp_path / missing], tmp_path / "out", ALL, overwrite=False)
     assert caught.value.exit_code == 2
 
 
@@ -243,7 +241,7 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/notes.txt").write_text("")
     with pytest.raises(ConfigError, match="no images in") as caught:
-        plan_extraction([tmp_path / "in"], tmp_path / "out", ALL, overwrite=False)
+        plan([tmp_path / "in"], tmp_path / "out", ALL, overwrite=False)
     assert caught.value.cause.startswith("1 other files")
 
 
@@ -290,7 +288,7 @@ def test_outputs_lie_as_a_viewer_shows_the_image(tmp_path: Path, orientation: in
     width, height = (60, 40) if orientation < 5 else (40, 60)
     assert upright.shape == (40, 60, 3)
     for kind in ("masks", "cutouts", "overlays"):
-        assert size(tmp_path / f"out/a{ENDINGS[kind]}") == (width, height)
+        assert size(tmp_path / f"out/a{SUFFIXES[kind]}") == (width, height)
     assert json.loads((tmp_path / "out/a-box.json").read_text())["size"] == [width, height]
     # The block is in the upper left of the stored picture; the orientation says where that goes.
     right, lower = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
@@ -311,10 +309,10 @@ def test_every_pixel_type_gives_outputs_of_its_size(tmp_path: Path, kind: str) -
     }
     made[kind]()
     source = next(tmp_path.glob("a.*"))
-    assert run([source], tmp_path / "out") == Summary(1, ())
+    assert run([source], tmp_path / "out").done == 1
     expected = (1, 1) if kind == "one pixel" else (30, 20)
     for output in ("masks", "cutouts", "overlays"):
-        assert size(tmp_path / f"out/a{ENDINGS[output]}") == expected
+        assert size(tmp_path / f"out/a{SUFFIXES[output]}") == expected
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, number: int, name: str) -> None:
@@ -406,6 +404,18 @@ def test_command_says_what_stopped_it(
     [
         (["--model", "missing"], "missing is neither a run directory nor a predictor"),
         (["--model", "red", "--save", "masks,faces"], "--save must name some of masks, cutouts, boxes, overlays"),
+        (["--model", "red", "--box", "1,2,3"], "--box 1,2,3 is not x1,y1,x2,y2"),
+        (["--model", "red", "--box", "9,2,3,4"], "the box is empty"),
+        (["--model", "red", "--point", "1"], "--point 1 is not x,y"),
+        (["--model", "red", "--point", "1,nan"], "--point 1,nan is not x,y"),
+        (["--model", "red", "--point", "1,2", "--objects", "2"], "exclude each other"),
+        (["--model", "red", "--overwrite", "--resume"], "exclude each other"),
+        (["--model", "red", "--background", "#12"], "'#12' is no colour"),
+        (["--model", "red", "--background", "beach.jpg"], "there is no background 'beach.jpg'"),
+        (["--model", "red", "--format", "jpg"], "a JPEG cannot be transparent"),
+        (["--model", "red", "--format", "tiff"], "--format must be one of png, webp, jpg"),
+        (["--model", "movement"], "the predictor 'movement' does not extract objects"),
+        (["--model", "mean-digits"], "mean-digits: no training data"),
         (["--model", "red", "--save", ","], "--save must name"),
         (["--model", "red", "--device", "tpu"], "--device must be one of"),
         (["--model", "nowhere/at-all"], "nowhere/at-all is neither a run directory nor a predictor"),
