@@ -69,7 +69,8 @@ def main(
 def load_one(name: str, registry: Registry, folder: Path) -> Predict:
     """Load a run directory, or build a predictor with a cache of its own."""
     if Path(name).is_dir():
-        return load_run(Path(name), registry, "cpu", SilentProgress())
+        model = load_run(Path(name), "cpu", SilentProgress())
+        return lambda photograph: model.extract([photograph])[0]
     component = find_predictor(name, registry)
     predict: Predict = component.build(component.settings(), attrs.evolve(context(), cache=folder / name))
     return predict
