@@ -15,6 +15,7 @@ from .dataset import Dataset, MemoryDataset
 from .errors import ConfigError, DataError, PluginError, RunError, UserError, did_you_mean
 from .grid import LatentGrid
 from .metric import Metric, Summary, definitions
+from .names import name_bytes, printable
 from .panel import Draw, Panel, PanelData, PanelExample
 from .progress import Bar, Progress
 from .proposal import History, ProposalTerm
@@ -86,6 +87,8 @@ __all__ = [
     "invert",
     "leaves",
     "map_tensors",
+    "name_bytes",
+    "printable",
     "repeat_rows",
     "select_rows",
     "setting",

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from jointtask.api.names import name_bytes
+
 __all__ = ["Dataset", "MemoryDataset"]
 
 
@@ -95,7 +97,7 @@ class MemoryDataset:
         self.digests = [self._digest(row, list(self._tensors)) for row in range(len(self.ids))]
         self.input_digests = [self._digest(row, inputs) for row in range(len(self.ids))]
         whole = "\n".join([*self.digests, *self.ids])
-        self.fingerprint = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()
+        self.fingerprint = hashlib.sha256(name_bytes(whole)).hexdigest()
 
     def __len__(self) -> int:
         """Return the number of examples."""

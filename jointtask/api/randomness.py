@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jointtask.api.names import name_bytes
+
 __all__ = ["Streams", "derive", "invert"]
 
 
 def derive(*parts: int | str) -> int:
     """Return a 63-bit seed that depends on all parts and nothing else."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+    return int.from_bytes(hashlib.blake2b(name_bytes(text), digest_size=8).digest(), "little") >> 1
 
 
 class Streams:

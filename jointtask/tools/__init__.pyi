@@ -1,6 +1,7 @@
 from . import text
 from .cache import CachedArrays, FaultsError, cache_folder, cached_arrays, explained
-from .files import replacing, write_atomic
+from .files import remove_leftovers, replacing, write_atomic
+from .notice import note_once
 from .plain import to_plain
 from .plot import COLOURS, SIZE, STYLE, inside, look, svg
 from .progress import PlainProgress, SilentProgress, TerminalProgress, open_progress
@@ -26,7 +27,9 @@ __all__ = [
     "inside",
     "look",
     "mean_interval",
+    "note_once",
     "open_progress",
+    "remove_leftovers",
     "replacing",
     "save_tensors",
     "spread",

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from jointtask.api.errors import RunError
-from jointtask.tools.files import replacing
+from jointtask.api.names import name_bytes
+from jointtask.tools.files import replacing, set_mode
 
 __all__ = ["digest", "save_tensors"]
 
@@ -30,10 +31,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     with replacing(path) as temporary:
         temporary.touch()
-        mode = temporary.stat().st_mode  # what any other file gets; safetensors would leave 0600
+        mode = temporary.stat().st_mode  # permissions of any other file; safetensors would leave 0600
         try:
             save_file(contiguous, temporary, dict(metadata or {}))
-            temporary.chmod(mode)
+            set_mode(temporary, mode)
         except SafetensorError as error:
             raise RunError(
                 f"{path} cannot be written", cause=str(error), remedy="free some space, and run the same command again"
@@ -42,8 +43,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 def digest(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> str:
     """Return a BLAKE2 digest of contiguous tensors on the CPU, by name, and of plain values."""
-    found = hashlib.blake2b(json.dumps(state).encode(), digest_size=16)
+    content = hashlib.blake2b(json.dumps(state).encode(), digest_size=16)
     for name in sorted(tensors):
-        found.update(name.encode())
-        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        content.update(name_bytes(name))
+        content.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return content.hexdigest()

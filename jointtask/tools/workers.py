@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -30,7 +31,7 @@ def spread(function: Callable[[Any], Any], workers: int) -> Iterator[Callable[[S
     Parameters
     ----------
     function : callable
-        Of one example; what it gives for an example hangs on the example alone.
+        Function of one example, whose result depends on the example alone.
     workers : int
         Number of processes; with one, everything stays in this process.
 
@@ -51,7 +52,9 @@ def spread(function: Callable[[Any], Any], workers: int) -> Iterator[Callable[[S
 
         def of_many(examples: Sequence[Any]) -> list[Any]:
             try:
-                answers = list(pool.map(_apply, examples))
+                with _without_main():  # `map` submits all examples at once, and so starts the processes
+                    pending = pool.map(_apply, examples)
+                answers = list(pending)
             except BrokenProcessPool as error:
                 raise RunError(
                     "a worker process ended without an answer",
@@ -64,6 +67,22 @@ def spread(function: Callable[[Any], Any], workers: int) -> Iterator[Callable[[S
             ]
 
         yield of_many
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start processes that do not import the main program again: it may be standard input, or start processes itself.
+
+    A function of the main program cannot be read by them, and so stays in this process.
+    """
+    main = sys.modules["__main__"]
+    kept: dict[str, Any] = {name: vars(main)[name] for name in ("__file__", "__spec__") if name in vars(main)}
+    try:
+        main.__spec__ = None
+        vars(main).pop("__file__", None)
+        yield
+    finally:
+        vars(main).update(kept)
 
 
 def _receive(sent: bytes) -> None:

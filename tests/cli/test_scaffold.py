@@ -9,6 +9,7 @@ import sys
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 from installed import others_installed
@@ -106,13 +107,14 @@ def test_what_exists_is_left_as_it_is(kind: str, target: str, tmp_path: Path, re
 def test_a_folder_is_written_whole_or_not_at_all(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jointtask.cli.scaffold import scaffold as module
+    write = Path.write_text
 
-    def full(path: Path, text: str) -> None:
+    def full(path: Path, *arguments: Any, **more: Any) -> int:
         if path.name == "trial.toml":
             raise OSError(28, "No space left on device", str(path))
+        return write(path, *arguments, **more)
 
-    monkeypatch.setattr(sys.modules[module.__module__], "write_atomic", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space left") as caught:
         scaffold("sampler", "mine", tmp_path, registry)
     assert caught.value.filename == str(tmp_path / "mine")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from attrs import define, field
 
-import jointtask.tools.cache
+import jointtask.tools.cache_file
 from jointtask.api.errors import DataError, RunError
 from jointtask.tools.cache import CachedArrays, FaultsError, cached_arrays
 
@@ -53,7 +53,7 @@ def build(
     folder: Path, make: Callable[[int], Any] = arrays_of, keys: list[str] = KEYS, progress: Recorder | None = None
 ) -> CachedArrays:
     progress = progress or Recorder()
-    return cached_arrays(folder, keys, make, workers=2, progress=progress, label="make", shard_size=8)
+    return cached_arrays(folder, keys, make, workers=2, progress=progress, label="make", examples_per_file=8)
 
 
 def never(index: int) -> dict[str, np.ndarray]:
@@ -206,7 +206,7 @@ def test_a_disk_that_refuses_is_explained_and_leaves_nothing_half_written(
         file.write(b"half of it")
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(jointtask.tools.cache.np, "save", refusing)
+    monkeypatch.setattr(jointtask.tools.cache_file.np, "save", refusing)
     with pytest.raises(RunError) as caught:
         build(tmp_path)
     assert str(tmp_path) in caught.value.message
@@ -223,7 +223,7 @@ def test_numpys_own_words_for_a_full_disk_are_translated(tmp_path: Path, monkeyp
         with Path("/dev/full").open("wb") as device:
             save(device, array)
 
-    monkeypatch.setattr(jointtask.tools.cache.np, "save", full)
+    monkeypatch.setattr(jointtask.tools.cache_file.np, "save", full)
     with pytest.raises(RunError, match=r"MB are free|No space left"):
         build(tmp_path)
 
@@ -241,19 +241,51 @@ def test_an_unreadable_file_is_explained(tmp_path: Path, monkeypatch: pytest.Mon
     def closed(*args: Any, **kwargs: Any) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(Path, "open", closed)
+    monkeypatch.setattr(np, "memmap", closed)
     with pytest.raises(RunError, match="cannot be used"):
         cached.batch([0])
 
 
 def test_temporary_files_of_dead_writers_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
-    old, new = tmp_path / "old.tmp", tmp_path / "new.tmp"
+    old, new = tmp_path / ".0123abcd.part", tmp_path / ".4567abcd.part"
     for path in (old, new):
         path.touch()
     os.utime(old, (0, 0))
     build(tmp_path)
     assert not old.exists()
     assert new.exists()
+
+
+def zipped(path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez(file, a=np.arange(3))
+
+
+@pytest.mark.parametrize(
+    "replace",
+    [
+        zipped,
+        lambda path: np.save(path, np.arange(3)),
+        lambda path: np.save(path, np.array({"a": 1}), allow_pickle=True),
+        lambda path: path.write_bytes(b"PK\x03\x04 not a zip file"),
+        lambda path: path.write_text("a text"),
+        lambda path: path.write_bytes(b"\x93NUMPY\x01\x00" + b"\xff" * 300),
+    ],
+)
+def test_another_file_in_the_place_of_one_of_the_cache_is_made_again(
+    tmp_path: Path, replace: Callable[[Path], object]
+) -> None:
+    expected = build(tmp_path).batch(range(COUNT))["values"]
+    replace(sorted(tmp_path.glob("*.npy"))[0])
+    np.testing.assert_array_equal(build(tmp_path).batch(range(COUNT))["values"], expected)
+
+
+def test_keys_that_are_not_utf8_are_keys_like_others(tmp_path: Path) -> None:
+    keys = [f"caf\udce9 {i}" for i in range(COUNT)]
+    build(tmp_path, keys=keys)
+    build(tmp_path, never, keys=keys)
+    with pytest.raises(AssertionError, match="made again"):
+        build(tmp_path, never, keys=[f"caf\udcea {i}" for i in range(COUNT)])
 
 
 def test_two_builds_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
@@ -272,7 +304,7 @@ def test_two_builds_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
     assert len(found) == 2
     for numbers in found:
         np.testing.assert_array_equal(numbers, np.arange(COUNT))
-    assert list(tmp_path.glob("*.tmp")) == []
+    assert list(tmp_path.glob(".*.part")) == []
 
 
 def test_memory_and_open_files_stay_bounded_however_large_the_cache(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -51,3 +53,26 @@ def test_an_error_is_raised_where_it_can_be_read() -> None:
 def test_a_process_that_ends_is_told() -> None:
     with spread(os._exit, 2) as of_many, pytest.raises(RunError, match="ended without an answer"):
         of_many([1])
+
+
+PROGRAM = """
+import math
+from jointtask.tools import spread
+with spread(math.sqrt, 2) as of_many:
+    print(of_many([4, 9]))
+"""
+
+
+@pytest.mark.parametrize("way", ["standard input", "-c", "a script without a guard", "a notebook's cell", "exec"])
+def test_the_main_program_need_not_be_importable(tmp_path: Path, way: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(PROGRAM)
+    command = {
+        "standard input": ["-"],
+        "-c": ["-c", PROGRAM],
+        "a script without a guard": [str(script)],
+        "a notebook's cell": ["-c", f"del __spec__; exec(compile({PROGRAM!r}, '<cell 1>', 'exec'))"],
+        "exec": ["-c", f"__file__ = '/none/such.py'; exec({PROGRAM!r})"],
+    }[way]
+    done = subprocess.run([sys.executable, *command], input=PROGRAM, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[2.0, 3.0]\n", "")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from jointtask.registry.kinds import KINDS as COMPONENTS
 from jointtask.registry.kinds import TRIAL
 from jointtask.registry.registry import Registry
 from jointtask.registry.version import supported_range
-from jointtask.tools.files import write_atomic
+from jointtask.tools.files import replacing, write_atomic
 
 __all__ = ["KINDS", "Scaffold", "scaffold"]
 
@@ -169,14 +166,7 @@ def _render(kind: str, name: str) -> Mapping[str, str]:
 
 def _write_folder(target: Path, files: Mapping[str, str]) -> None:
     """Write a folder whole or not at all."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
+    with replacing(target) as temporary:
         for path, text in files.items():
             (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(temporary / path, text)
-        os.rename(temporary, target)  # noqa: PTH104  # Path.rename says the same with the temporary name in its errors
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(error.errno, os.strerror(error.errno), str(target)) from error
-        raise
+            (temporary / path).write_text(text, encoding="utf-8", newline="\n")
