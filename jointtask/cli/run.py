@@ -59,7 +59,8 @@ def run(
 def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = None) -> None:
     """Validate a run file and try one batch.
 
-    Builds everything that it names and says which time and memory to expect, and which settings nothing reads.
+    Builds everything that it names, holds each part to its contract on a few examples, and says which time and memory
+    to expect, and which settings nothing reads.
     """
     from jointtask.runfile.load import load
     from jointtask.tools.progress import open_progress
@@ -68,6 +69,7 @@ def check(file: RunFileArgument, set_: SetOption = None, plugin: PluginOption = 
     progress = open_progress()
     runfile = load(file, set_ or (), registry, progress.say)
     from jointtask.running.check import check as check_file
+    from jointtask.testing.parts import check_parts
 
-    for line in check_file(runfile, registry, progress):
+    for line in check_file(runfile, registry, progress, check_parts):
         echo(line)

@@ -28,18 +28,17 @@ def guarded(kind: str, title: str, component: Component, source: Source) -> Comp
     what = f"the {title} '{component.name}' of {source}"
 
     def build(settings: Any, context: Any) -> Any:
+        # Listing components should not have to wait for torch.
+        from jointtask.registry.contracts import CONTRACTS
+
         try:
-            built = component.build(settings, context)
+            return CONTRACTS[kind](component.build(settings, context), what)
         except UserError:
             raise
         except (Exception, SystemExit) as error:
             if isinstance(error, OSError) and error.errno in _NOT_THE_PLUGINS:
                 raise
             raise PluginError(f"{what} cannot be built", cause=reason(error), remedy=remedy(error, source)) from error
-        # Listing components should not have to wait for torch.
-        from jointtask.registry.contracts import CONTRACTS
-
-        return CONTRACTS[kind](built, what)
 
     return attrs.evolve(component, build=build)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from jointtask.api.component import SamplerComponent
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["check", "unread_settings"]
 
 
-def check(runfile: RunFile, registry: Registry, progress: Progress) -> Sequence[str]:
+def check(
+    runfile: RunFile,
+    registry: Registry,
+    progress: Progress,
+    inspect: Callable[[Assembly], None] = lambda work: None,
+) -> Sequence[str]:
     """Build what a run file names, take one batch through every step, and leave nothing behind but caches.
 
     Parameters
@@ -32,6 +37,8 @@ def check(runfile: RunFile, registry: Registry, progress: Progress) -> Sequence[
         Where its components are found.
     progress : Progress
         Where it reports.
+    inspect : callable, optional
+        A look at what was built, before anything is timed; what it raises comes through.
 
     Returns
     -------
@@ -46,6 +53,7 @@ def check(runfile: RunFile, registry: Registry, progress: Progress) -> Sequence[
     with blaming(registry.plugins):
         work = assemble(runfile, registry, progress)
         start_from(work.pair, runfile.run.start, registry)
+        inspect(work)
         unread = (f"not read: {line}" for line in unread_settings(runfile, registry))
         return [*_found(work), *expected(work), *unread, *few_steps(work)]
 

@@ -88,6 +88,11 @@ def _batch(dataset: _Part, bridge: _Part, pair: Pair, train: Dataset) -> dict[st
         if not isinstance(tensor, Tensor) or tensor.shape[:1] != (size,):
             shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
             raise dataset.fault(f"gave '{name}' of shape {shape} for {size} examples", f"a tensor ({size}, ...)")
+    example = dataset.call("example", train.example, 0)
+    if getattr(example, "id", None) != train.ids[0]:
+        raise dataset.fault(
+            f"example(0) has the id {getattr(example, 'id', None)!r}", f"that of ids[0], {train.ids[0]!r}"
+        )
     return {name: tensor.to(pair.device) for name, tensor in batch.items()}
 
 

@@ -3,6 +3,7 @@
 from jointtask.testing.bridges import check_bridge
 from jointtask.testing.datasets import check_dataset
 from jointtask.testing.metrics import check_metric
+from jointtask.testing.parts import check_parts
 from jointtask.testing.plugins import check_plugin
 from jointtask.testing.proposals import check_proposal_term
 from jointtask.testing.samplers import check_sampler
@@ -14,6 +15,7 @@ __all__ = [
     "check_bridge",
     "check_dataset",
     "check_metric",
+    "check_parts",
     "check_plugin",
     "check_proposal_term",
     "check_sampler",

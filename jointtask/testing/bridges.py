@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointtask.api.bridge import Bridge, CentredBridge, CoveringBridge, RelocatingBridge
+from jointtask.api.bridge import Augmented, Bridge, CentredBridge, Condition, CoveringBridge, RelocatingBridge
 from jointtask.api.grid import LatentGrid
 from jointtask.api.randomness import Streams
 from jointtask.api.task import Batch
@@ -111,6 +111,8 @@ def _base(bridge: Bridge, batch: Batch, size: int) -> Tensor:
     expected = (size, bridge.grid.dimensions)
     assert base.shape == expected, f"base has the shape {tuple(base.shape)}; expected (B, D), {expected}"
     assert base.dtype == torch.float32, f"base is {base.dtype}; expected float32"
+    bad = (~torch.isfinite(base)).any(dim=1).nonzero().flatten().tolist()
+    assert not bad, f"the base reference of the examples {bad} is not finite; expected finite coordinates"
     rows = (~bridge.usable(base)).nonzero().flatten().tolist()
     assert not rows, f"a base reference is not usable: {base[rows[0]].tolist()}, example {rows[0]}; expected it to be"
     same_rows(base, slice(1, 2), bridge.base(select_rows(batch, slice(1, 2))), "base depends on the other examples")
@@ -144,6 +146,7 @@ def _references(bridge: Bridge, base: Tensor) -> Tensor:
 def _condition(bridge: Bridge, batch: Batch, reference: Tensor) -> None:
     size, count, _ = reference.shape
     both = bridge.condition(batch, reference)
+    assert isinstance(both, Condition), f"condition gives a {type(both).__name__}; expected a Condition"
     for part, tree in (("input", both.input), ("target", both.target)):
         for leaf in leaves(tree):
             assert len(leaf) == size * count, (
@@ -155,7 +158,14 @@ def _condition(bridge: Bridge, batch: Batch, reference: Tensor) -> None:
     assert both.target is not None, "condition gives no target for an annotated batch"
     same_rows(both.target, rows, alone.target, "row b * K + k of condition's target is not example b under reference k")
     bare = {name: tensor for name, tensor in batch.items() if name not in bridge.annotation}
-    unannotated = bridge.condition(bare, reference)
+    try:
+        unannotated = bridge.condition(bare, reference)
+    except KeyError as error:
+        if error.args[0] not in bridge.annotation:
+            raise
+        raise AssertionError(
+            f"condition reads '{error.args[0]}', an annotation, where there is none; expected its input without"
+        ) from error
     assert unannotated.target is None, "condition gives a target without an annotation; expected None"
     same_rows(both.input, slice(None), unannotated.input, "condition's input depends on the annotation")
 
@@ -194,6 +204,7 @@ def _augment(bridge: Bridge, batch: Batch, base: Tensor) -> None:
         return bridge.augment(batch, base[:, None], Streams(0, 1, [str(row) for row in range(len(base))], "augment"))
 
     augmented, again = augment(), augment()
+    assert isinstance(augmented, Augmented), f"augment gives a {type(augmented).__name__}; expected an Augmented"
     missing = set(batch) - set(augmented.batch)
     assert not missing, f"augment drops {', '.join(sorted(missing))} from the batch; expected all of its names"
     for part in ("reference", "conditioned"):

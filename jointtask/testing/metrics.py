@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,7 @@ def _numbers(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _number(name: str, summary: Summary, scores: Any) -> float:
     number = summary.reduce(scores)
-    try:
-        return float(number)
-    except (TypeError, ValueError):
-        kind = type(number).__name__
-        raise AssertionError(f"the summary '{name}' reduces to a {kind}; expected a number") from None
+    if np.ndim(number) == 0:  # an array of one element converts to a float as well, and is no number
+        with suppress(TypeError, ValueError):
+            return float(number)
+    raise AssertionError(f"the summary '{name}' reduces to a {type(number).__name__}; expected a number")

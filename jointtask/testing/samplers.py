@@ -14,7 +14,7 @@ from jointtask.registry.contracts import check_draws
 from jointtask.testing.posteriors import Posterior, posteriors
 from jointtask.testing.tables import TabulatedTarget, frequencies, posterior, total_variation
 
-__all__ = ["check_sampler"]
+__all__ = ["check_sampler", "hold_sampler"]
 
 CHAINS = 8000
 VARIATION = 0.05
@@ -66,7 +66,7 @@ def check_sampler(sample: Sampler, *, exact: bool = True, seed: int = 0) -> dict
     """
     seen: dict[str, float] = {}
     for name, table in posteriors().items():
-        seen[f"{name}: evaluated"] = _hold(sample, name, table, seed)
+        seen[f"{name}: evaluated"] = hold_sampler(sample, name, table, seed)
     if exact:
         deviations = [_compare(sample, name, table, seed, seen) for name, table in posteriors().items()]
         together = math.fsum(deviations) / math.sqrt(sum(deviation != 0 for deviation in deviations) or 1)
@@ -78,8 +78,30 @@ def check_sampler(sample: Sampler, *, exact: bool = True, seed: int = 0) -> dict
     return seen
 
 
-def _hold(sample: Sampler, name: str, table: Posterior, seed: int) -> float:
-    """Check all that eight examples can show; return the share of states that were evaluated."""
+def hold_sampler(sample: Sampler, name: str, table: Posterior, seed: int = 0) -> float:
+    """Hold a sampler to all of its contract that eight examples can show.
+
+    Parameters
+    ----------
+    sample : Sampler
+        A sampler with its settings bound.
+    name : str
+        Name of the posterior, in messages.
+    table : Posterior
+        The posterior to sample.
+    seed : int
+        Seed of the random streams.
+
+    Returns
+    -------
+    float
+        Mean share of the states whose energy was asked for, in [0, 1].
+
+    Raises
+    ------
+    AssertionError
+        Saying what is wrong, and what was expected.
+    """
     first, target = _sample(sample, name, table, range(8), seed)
     again, _ = _sample(sample, name, table, range(8), seed)
     assert torch.equal(first.index, again.index), (
@@ -92,6 +114,10 @@ def _hold(sample: Sampler, name: str, table: Posterior, seed: int) -> float:
     offset, _ = _sample(sample, name, table, range(8), seed, others=slice(3, 5))
     assert torch.equal(first.index[3:5], offset.index[3:5]), (
         f"{name}: an example's draws depend on the energies of the others; expected only its own to be used"
+    )
+    weightless = (~torch.isfinite(first.log_weight)).all(dim=1).nonzero()[:, 0].tolist()
+    assert not weightless, (
+        f"{name}: no draw of the examples {weightless} has a finite log weight; expected at least one for each"
     )
     drawn = target.table.gather(1, first.index)
     enumerated = torch.equal(first.index.sort(dim=1).values, torch.arange(len(table.grid)).expand(len(drawn), -1))
@@ -206,6 +232,8 @@ def _sample(
     before = {part: tensor.clone() for part, tensor in parts.items()}
     try:
         draws = sample(target, Streams(seed, 1, [f"{name} {row}" for row in rows], "check"))
+    except PluginError:  # of the registry, which has held the draws to their contract already
+        raise
     except Exception as error:
         raise AssertionError(f"{name}: the sampler raised {type(error).__name__}: {error}") from error
     for part, tensor in parts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from typing import Any
 
@@ -34,7 +35,8 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     AssertionError
         If the energy or the loss is not one finite number an example, an example's energy depends on the others, two
         calls differ, inputs are changed, a parameter is in no group or in two, a parameter that requires gradients gets
-        none from what the M-step minimises, or `reference` is not one finite row (D,) an example.
+        none from what the M-step minimises, training mode raises an error or gives no finite number an example, or
+        `reference` is not one finite row (D,) an example.
     """
     module: Any = task  # to mypy, every attribute of a module is a tensor
     assert isinstance(module, nn.Module), f"expected a torch.nn.Module, got {type(task).__name__}"
@@ -55,7 +57,7 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     assert torch.equal(energy, again), "two calls in evaluation mode gave different energies; expected the same"
     half = slice(0, rows // 2)
     alone = task.energy(task(select_rows(inputs, half)), select_rows(target, half))
-    same_rows(energy, half, alone, "an example's energy depends on the others in the batch; expected it to hang on its")
+    same_rows(energy, half, alone, "an example's energy depends on the others in the batch; expected its own alone")
     if hasattr(task, "reference"):
         _reference(task.reference(prediction), target)
     _groups(task)
@@ -68,6 +70,21 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     dead = [name for name, p in task.named_parameters() if p.requires_grad and p.grad is None]
     assert not dead, f"no gradient reaches: {', '.join(dead)}; expected each parameter to bear on what is minimised"
     task.zero_grad()
+    _training(task, inputs, target)
+
+
+def _training(task: Any, inputs: Any, target: Any) -> None:
+    """Take the forward and backward pass of the M-step, on a copy: statistics of batches stay as they are."""
+    learner = copy.deepcopy(task).train()
+    try:
+        prediction = learner(inputs)
+        loss = (learner.training_loss if isinstance(task, SurrogateTask) else learner.energy)(prediction, target)
+    except Exception as error:
+        raise AssertionError(
+            f"in training mode, the task raised {type(error).__name__}: {error}; expected the same passes as in"
+            " evaluation mode"
+        ) from error
+    _each("what training mode minimises", loss, len(leaves(target)[0]))
 
 
 def _each(what: str, value: Any, rows: int) -> None:

@@ -52,7 +52,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise calls["raise"]
         return RunRecord("light", "/runs/light", {}, {}, {}, {}, scores=scores, definitions=known, warnings=["hot"])
 
-    def check(runfile: Any, registry: Any, progress: Any) -> list[str]:
+    def check(runfile: Any, registry: Any, progress: Any, inspect: Any) -> list[str]:
         calls.update(runfile=runfile)
         return ["all is well"]
 

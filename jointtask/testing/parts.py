@@ -1,0 +1,127 @@
+"""The kit, run on the parts that a run file names, for `jointtask check`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import attrs
+import torch
+
+from jointtask.api.component import SamplerComponent
+from jointtask.api.dataset import Dataset
+from jointtask.api.errors import PluginError, UserError
+from jointtask.api.grid import LatentGrid
+from jointtask.em.assembly import Assembly
+from jointtask.em.pair import Pair
+from jointtask.em.predict import make_predictor
+from jointtask.registry.attribution import remedy
+from jointtask.registry.discover import reason
+from jointtask.registry.kinds import KINDS
+from jointtask.testing.bridges import check_bridge
+from jointtask.testing.datasets import check_dataset
+from jointtask.testing.metrics import check_metric
+from jointtask.testing.posteriors import Posterior
+from jointtask.testing.proposals import check_proposal_term
+from jointtask.testing.samplers import hold_sampler
+from jointtask.testing.tasks import check_task
+
+__all__ = ["check_parts"]
+
+EXAMPLES = 4
+
+
+def check_parts(work: Assembly) -> None:
+    """Hold every part of a built run to its contract, on a few training examples.
+
+    The networks are copied to the CPU; nothing of the run is changed. A sampler is held to what a single draw can show,
+    on a posterior over the run's own grid: whether its draws follow the posterior is for its own tests. With fewer than
+    two training examples, nothing is checked.
+
+    Parameters
+    ----------
+    work : Assembly
+        Everything that the run file names, built.
+
+    Raises
+    ------
+    PluginError
+        Naming the component, its plugin and version, what it gave and what was expected.
+    """
+    if len(work.train) < 2:
+        return
+    tables, pair = work.runfile, _on_cpu(work.pair)
+    bridge = pair.bridge
+    for table, data in _distinct(work):
+        with _held(work, "dataset", table, "check_dataset"):
+            check_dataset(data, bridge)
+    rows = range(min(EXAMPLES, len(work.train)))
+    batch, example = work.train.batch(rows), work.train.example(0)
+    with _held(work, "bridge", tables.bridge.name, "check_bridge"):
+        check_bridge(bridge, batch, pair.downstream, example=example)
+    base = bridge.base(batch)
+    condition = bridge.condition(batch, base[:, None])
+    with _held(work, "task", tables.downstream.name, "check_task", "downstream task"):
+        check_task(pair.downstream, condition.input, condition.target)
+    seen = {name: tensor for name, tensor in batch.items() if name not in bridge.annotation}
+    with _held(work, "task", tables.upstream.name, "check_task", "upstream task"):
+        try:
+            check_task(pair.upstream, seen, base)
+        except KeyError as error:
+            if error.args[0] not in bridge.annotation:
+                raise
+            raise AssertionError(
+                f"it reads '{error.args[0]}', which is an annotation; expected it to predict without"
+            ) from error
+    for name, term in work.estep.terms.items():
+        with _held(work, "proposal", name, "check_proposal_term"):
+            check_proposal_term(term, batch, bridge, name=name)
+    component = work.registry.find("sampler", tables.sampler.name)
+    assert isinstance(component, SamplerComponent)  # the registry refuses any other record of this kind
+    with _held(work, "sampler", component.name, "check_sampler"):
+        hold_sampler(work.estep.sampler, "on a random posterior", _random_posterior(bridge.grid))
+    prediction = make_predictor(pair, tables).predict(work.train.batch([0]), [example])[0]
+    for name, metric in work.metrics.items():
+        with _held(work, "metric", name, "check_metric"):
+            check_metric(metric, prediction, example)
+
+
+def _on_cpu(pair: Pair) -> Pair:
+    upstream, downstream = (copy.deepcopy(module).to("cpu").eval() for module in (pair.upstream, pair.downstream))
+    return attrs.evolve(pair, upstream=upstream, downstream=downstream, device=torch.device("cpu"))
+
+
+def _distinct(work: Assembly) -> Iterator[tuple[str, Dataset]]:
+    """Give each data set of at least two examples with its component's name."""
+    tables = {"train": work.runfile.data.train, "validation": work.runfile.data.validation}
+    for split, data in work.data.items():
+        table = {**tables, "test": work.runfile.data.test}[split]
+        if table is not None and len(data) >= 2:
+            yield table.name, data
+
+
+def _random_posterior(grid: LatentGrid) -> Posterior:
+    """Return a posterior in which one state in ten is not usable, the start aside."""
+    random = torch.Generator().manual_seed(0)
+    energy, log_proposal = torch.randn(2, len(grid), generator=random, dtype=torch.float64)
+    unusable = torch.rand(len(grid), generator=random) < 0.1
+    unusable[grid.start] = False
+    return Posterior(grid, (2 * energy).masked_fill(unusable, torch.inf), log_proposal)
+
+
+@contextmanager
+def _held(work: Assembly, kind: str, name: str, check: str, title: str = "") -> Iterator[None]:
+    """Turn what a check finds into an error for the user that names the part."""
+    source = work.registry.source(kind, name)
+    what = f"the {title or KINDS[kind].title} '{name}' of {source}"
+    try:
+        yield
+    except AssertionError as error:
+        message = str(error).partition("\nassert ")[0]
+        raise PluginError(f"{what}: {message}", remedy=f"jointtask.testing.{check} says the same in a test") from error
+    except UserError:
+        raise
+    except Exception as error:
+        cause = f"{reason(error)}, while it was tried by jointtask.testing.{check}"
+        raise PluginError(f"{what} raised an error", cause=cause, remedy=remedy(error, source)) from error
