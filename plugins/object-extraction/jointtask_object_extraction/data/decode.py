@@ -7,121 +7,102 @@ from typing import Any
 
 import cv2
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from jointtask.api import DataError
-from jointtask_object_extraction.photograph import FRAME
+from jointtask_object_extraction.data.colour import to_srgb
+from jointtask_object_extraction.data.formats import FORMATS, SUFFIXES
+from jointtask_object_extraction.data.opening import SIXTEEN_BITS, DecodeError, name_of, open_image
+from jointtask_object_extraction.photograph import FRAME, Photograph
 
-__all__ = ["FORMATS", "SUFFIXES", "DecodeError", "decode_image", "open_image", "sixteen_bits", "squash", "to_rgb"]
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "DecodeError",
+    "Decoded",
+    "as_shown",
+    "decode",
+    "decode_image",
+    "decode_photograph",
+    "open_image",
+    "sixteen_bits",
+    "squash",
+]
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""Of the files that are taken for images, in lower case."""
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-"""That are decoded, by Pillow's names."""
-
-_SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
-_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", *_SIXTEEN_BITS)
-
-# Pillow's limit is one for the process, and a warning at first; `open_image` checks its own before it decodes.
-Image.MAX_IMAGE_PIXELS = None
-
-
-class DecodeError(DataError):
-    """A file that is no usable image or mask.
+@frozen(eq=False)
+class Decoded:
+    """An image as a viewer shows it.
 
     Attributes
     ----------
-    path : pathlib.Path
-        The file.
-    problem : str
-        What is wrong, the same words for the same kind of fault.
+    image : ndarray, (H, W, 3), uint8
+        RGB in sRGB, upright, on white where it is transparent.
+    alpha : ndarray, (H, W), uint8, or None
+        Opacity, 255 for opaque; None where all is opaque.
+    notes : tuple of str
+        What was decided about it that a user may want to know.
     """
 
-    def __init__(self, path: Path, problem: str, *, cause: str = "", remedy: str = "") -> None:
-        super().__init__(f"{path}: {problem}", cause=cause, remedy=remedy)
-        self.path = path
-        self.problem = problem
+    image: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None
+    notes: tuple[str, ...] = ()
 
 
-def decode_image(path: Path, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode an image as a viewer shows it, on white where it is transparent.
+def decode_image(source: Path | bytes, max_pixels: int) -> NDArray[np.uint8]:
+    """Decode an image as a viewer shows it, on white where it is transparent; as `decode`, without the rest."""
+    return decode(source, max_pixels).image
+
+
+def decode_photograph(source: Path | bytes, max_pixels: int, name: str) -> Photograph:
+    """Decode an image with its opacity, as an example without a mask; as `decode`."""
+    decoded = decode(source, max_pixels)
+    return Photograph(name, decoded.image, None, decoded.alpha, decoded.notes)
+
+
+def decode(source: Path | bytes, max_pixels: int) -> Decoded:
+    """Decode an image as a viewer shows it.
 
     Parameters
     ----------
-    path : pathlib.Path
-        A BMP, GIF, JPEG, PNG, TIFF or WebP file; the first frame where there are several.
+    source : pathlib.Path or bytes
+        A file of one of `FORMATS`, or its content; the first frame where there are several. Its metadata but for
+        orientation and colour profile is not looked at.
     max_pixels : int
-        Refuse an image with more, before any of them is decoded.
+        Largest number of pixels; a larger image is refused before any of them is decoded.
 
     Returns
     -------
-    ndarray, (H, W, 3), uint8
-        RGB, EXIF orientation applied, 16 bits reduced to the upper 8, colour profiles ignored.
+    Decoded
+        Upright, in sRGB, 16 bits reduced to the upper 8.
 
     Raises
     ------
     DecodeError
-        If the file is missing, no image, cut off, too large or of an unsupported pixel type.
+        If the file is missing, no image, cut off, too large, of an unsupported pixel type, or without a visible pixel.
     """
-    return to_rgb(path, open_image(path, max_pixels))
+    return as_shown(name_of(source), open_image(source, max_pixels))
 
 
-def to_rgb(path: Path, image: Image.Image) -> NDArray[np.uint8]:
-    """Convert a decoded picture as `decode_image` does; `path` is its file, for errors."""
-    if image.mode in _SIXTEEN_BITS:
+def as_shown(path: Path, image: Image.Image) -> Decoded:
+    """Convert a picture that is upright, as `decode` does; `path` names it in errors."""
+    if image.mode in SIXTEEN_BITS:
         grey = (sixteen_bits(path, image) >> 8).astype(np.uint8)  # as Pillow does it for 16-bit colour
-        return np.repeat(grey[..., None], 3, axis=2)
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return np.array(image.convert("RGB"))
-
-
-def open_image(path: Path, max_pixels: int) -> Image.Image:
-    """Decode a file and turn it upright, in the pixel type that it has.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    max_pixels : int
-        Refuse an image with more, before any of them is decoded.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Decoded in full; of a mode that `decode_image` can convert.
-
-    Raises
-    ------
-    DecodeError
-        As `decode_image`.
-    """
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise DecodeError(
-                    path,
-                    "too large",
-                    cause=f"{width} x {height} pixels, and the limit is {max_pixels:,}",
-                    remedy="make the image smaller, or raise the limit",
-                )
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-    except DecodeError:
-        raise
-    except UnidentifiedImageError as error:
-        raise DecodeError(path, "not an image", cause=f"its content is none of {', '.join(FORMATS)}") from error
-    except OSError as error:
-        raise DecodeError(path, "cannot be read", cause=error.strerror or str(error)) from error
-    except Exception as error:  # Pillow raises many things at a broken file, and they all mean that
-        raise DecodeError(path, "cannot be read", cause=f"{type(error).__name__}: {error}") from error
-    if image.mode not in _MODES:
-        raise DecodeError(path, "cannot be read", cause=f"pixels of type {image.mode} are not supported")
-    return image
+        return Decoded(np.repeat(grey[..., None], 3, axis=2), None)
+    profile = image.info.get("icc_profile")
+    if not image.has_transparency_data:
+        opaque, note = to_srgb(image, profile)
+        return Decoded(np.array(opaque), None, (note,) if note else ())
+    layers = image.convert("RGBA")
+    opacity = layers.getchannel("A")
+    if opacity.getextrema() == (0, 0):
+        raise DecodeError(path, "no visible pixel", cause="the image is transparent throughout")
+    coloured, note = to_srgb(image.convert("L") if image.mode in ("LA", "La") else layers.convert("RGB"), profile)
+    coloured.putalpha(opacity)
+    white = Image.new("RGBA", image.size, "white")
+    alpha = None if opacity.getextrema() == (255, 255) else np.array(opacity)
+    return Decoded(np.array(Image.alpha_composite(white, coloured).convert("RGB")), alpha, (note,) if note else ())
 
 
 def sixteen_bits(path: Path, image: Image.Image) -> NDArray[np.uint16]:
@@ -138,9 +119,9 @@ def squash(image: NDArray[np.uint8], side: int = FRAME) -> NDArray[np.uint8]:
     Parameters
     ----------
     image : ndarray, (H, W) or (H, W, C), uint8
-        Any size.
+        An image of any size.
     side : int
-        Of the result, in pixels.
+        Side of the result, in pixels.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b, file_digest
@@ -17,19 +17,28 @@ from torch import Tensor
 
 from jointtask.api import ConfigError, Context, DataError
 from jointtask.tools import CachedArrays, FaultsError, cached_arrays
-from jointtask_object_extraction.data.decode import DecodeError, decode_image, squash
+from jointtask_object_extraction.data.colour import BROKEN, CONVERTED
+from jointtask_object_extraction.data.decode import DecodeError, decode, squash
 from jointtask_object_extraction.data.masks import ENCODINGS, decode_mask, squash_mask
-from jointtask_object_extraction.data.pairing import Listing, Pair, find_pairs, some
+from jointtask_object_extraction.data.names import shown
+from jointtask_object_extraction.data.notes import border_share, duplicate_notes, fact_notes
+from jointtask_object_extraction.data.pairing import Listing, Pair, find_pairs, listed
 from jointtask_object_extraction.data.perturbed_boxes import PerturbedBoxes
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.settings import ImageFolder
 
 __all__ = ["FolderDataset", "image_folder", "read_pairs"]
 
-_VERSION = f"image-folder 1, frame {FRAME}"  # of how a file becomes a frame: part of every digest
+_VERSION = f"image-folder 2, frame {FRAME}"
+"""How a file becomes a frame, part of every digest: raised whenever a file gives another frame than before."""
+
 _ENCODINGS = tuple(ENCODINGS)
+_NOTES = (CONVERTED, BROKEN)
 _FRAMES = ("image", "mask")
+_FACTS = ("noted",)
+_MASK_FACTS = ("share", "border", "encoding")
 _EMPTY = "empty mask"
+_TWICE = "more than one image of one name"
 
 
 @frozen
@@ -49,19 +58,30 @@ class _Example:
 
     def decode(self) -> tuple[Photograph, int]:
         """Return the photograph, and the position of the mask's encoding in `ENCODINGS`."""
-        image = decode_image(self.pair.image, self.max_pixels)
-        if self.pair.mask is None:
-            return Photograph(self.pair.id, image, None), 0
-        mask, encoding = decode_mask(self.pair.mask, image.shape[:2], self.max_pixels, grey=self.grey)
-        return Photograph(self.pair.id, image, mask), _ENCODINGS.index(encoding)
+        decoded = decode(self.pair.image, self.max_pixels)
+        mask, encoding = None, 0
+        if self.pair.mask is not None:
+            size = decoded.image.shape[:2]
+            mask, kind = decode_mask(self.pair.mask, size, self.max_pixels, grey=self.grey)
+            encoding = _ENCODINGS.index(kind)
+        return Photograph(self.pair.id, decoded.image, mask, decoded.alpha, decoded.notes), encoding
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the frames, and what the notes need: the object's share of the image, and the mask's encoding."""
+        """Return the frames, and the facts that notes are made from.
+
+        These are which of `_NOTES` there are on the image (a bit each); and of the mask, the object's share of the
+        image and of its border, and the encoding.
+        """
         photograph, encoding = self.decode()
-        arrays: dict[str, NDArray[Any]] = {"image": np.ascontiguousarray(squash(photograph.image).transpose(2, 0, 1))}
+        noted = sum(1 << bit for bit, note in enumerate(_NOTES) if note in photograph.notes)
+        arrays: dict[str, NDArray[Any]] = {
+            "image": np.ascontiguousarray(squash(photograph.image).transpose(2, 0, 1)),
+            "noted": np.array(noted, dtype=np.uint8),
+        }
         if photograph.mask is not None:
             arrays["mask"] = squash_mask(photograph.mask).astype(np.uint8)
             arrays["share"] = np.array(photograph.mask.mean())
+            arrays["border"] = np.array(border_share(photograph.mask))
             arrays["encoding"] = np.array(encoding, dtype=np.uint8)
         return arrays
 
@@ -91,7 +111,7 @@ class FolderDataset:
         Parameters
         ----------
         index : sequence of int, (B,)
-            Positions.
+            Positions in the data set.
 
         Returns
         -------
@@ -114,7 +134,7 @@ def image_folder(settings: ImageFolder, context: Context) -> FolderDataset | Per
     settings : ImageFolder
         The folders, and which of their files are used.
     context : Context
-        Its cache, workers and progress are used.
+        The cache, the workers and the progress display.
 
     Returns
     -------
@@ -148,23 +168,24 @@ def read_pairs(listing: Listing, settings: ImageFolder, context: Context) -> Fol
         raise _unusable(listing.problems, [*faults, *error.faults.values()]) from error
 
     notes = list(listing.notes)
+    names = [*_FACTS, *(_MASK_FACTS if settings.masks else ())]
+    facts = frames.batch(np.arange(len(examples)), names) if examples else {}
     rows = np.arange(len(examples))
-    facts = frames.batch(rows, ("share", "encoding")) if settings.masks and examples else {}
-    if facts:
+    if "share" in facts:
         empty = [examples[row].empty for row in np.flatnonzero(facts["share"] == 0)]
         if settings.empty == "error":
             faults += empty
         elif empty:
-            notes.append(f"skipped for their empty masks, {len(empty):,}: {some(str(e.path) for e in empty)}")
+            notes.append(f"skipped for their empty masks, {len(empty):,}: {listed(str(e.path) for e in empty)}")
         rows = np.flatnonzero(facts["share"] > 0)
     if listing.problems or faults:
         raise _unusable(listing.problems, faults)
     if not len(rows):
         raise DataError("no example is left", cause="; ".join(notes))
     used = [examples[row] for row in rows]
-    if facts:
-        notes += _mask_notes(used, {name: values[rows] for name, values in facts.items()})
-    return FolderDataset(used, frames, rows, notes + _duplicate_notes(used))
+    ids = [example.pair.id for example in used]
+    notes += fact_notes(ids, {name: values[rows] for name, values in facts.items()}, _NOTES)
+    return FolderDataset(used, frames, rows, notes + duplicate_notes(ids, [example.image_digest for example in used]))
 
 
 def _examples(
@@ -211,45 +232,30 @@ def _frames(examples: Sequence[_Example], settings: ImageFolder, context: Contex
 
 
 def _digest(*parts: str) -> str:
-    return blake2b("\n".join(parts).encode(), digest_size=20).hexdigest()
+    return blake2b("\n".join(parts).encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
 
 
 def _file_digest(path: Path) -> str:
     try:
+        if not path.is_file() and path.exists():
+            raise DecodeError(path, "cannot be read", cause="it is no regular file")
         with path.open("rb") as file:
             return file_digest(file, lambda: blake2b(digest_size=20)).hexdigest()
     except OSError as error:
         raise DecodeError(path, "cannot be read", cause=error.strerror or str(error)) from error
 
 
-def _unusable(listed: Mapping[str, Sequence[str]], faults: Iterable[DataError]) -> DataError:
-    problems = defaultdict(list, {problem: list(names) for problem, names in listed.items()})
+def _unusable(problems_listed: Mapping[str, Sequence[str]], faults: Iterable[DataError]) -> DataError:
+    problems = defaultdict(list, {problem: list(names) for problem, names in problems_listed.items()})
     for fault in faults:
-        problem, name = (fault.problem, str(fault.path)) if isinstance(fault, DecodeError) else ("unusable", str(fault))
-        problems[problem].append(f"{name} ({fault.cause})" if fault.cause else name)
-    lines = [f"{problem}, {len(names):,}: {some(names)}" for problem, names in problems.items()]
+        problem, name = (fault.problem, fault.path) if isinstance(fault, DecodeError) else ("unusable", str(fault))
+        problems[problem].append(f"{shown(name)} ({fault.cause})" if fault.cause else shown(name))
+    lines = [f"{problem}, {len(names):,}: {listed(names)}" for problem, names in problems.items()]
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     skip = "; empty = 'skip' leaves empty masks out" if _EMPTY in problems else ""
+    twice = "; a line with a suffix chooses one of several files of a name" if _TWICE in problems else ""
     return DataError(
         "\n  ".join([f"the data cannot be used: {count}", *lines]),
-        remedy=f"correct or remove these files, or list those to use in a file named by `ids`{skip}",
+        remedy="correct or remove these files, or list those to use in a file named by `ids`, or those to leave out in"
+        f" one named by `without`{twice}{skip}",
     )
-
-
-def _mask_notes(examples: Sequence[_Example], facts: Mapping[str, NDArray[Any]]) -> list[str]:
-    notes = [
-        f"masks read as {_ENCODINGS[code]}, {count:,}: {ENCODINGS[_ENCODINGS[code]]}"
-        for code, count in sorted(Counter(facts["encoding"].tolist()).items())
-    ]
-    notes.append(f"the object covers {np.median(facts['share']):.0%} of an image (median)")
-    if full := [examples[row].pair.id for row in np.flatnonzero(facts["share"] == 1)]:
-        notes.append(f"masks that cover the whole image, {len(full):,}: {some(full)}")
-    return notes
-
-
-def _duplicate_notes(examples: Sequence[_Example]) -> list[str]:
-    same: dict[str, list[str]] = defaultdict(list)
-    for example in examples:
-        same[example.image_digest].append(example.pair.id)
-    groups = [" = ".join(ids) for ids in same.values() if len(ids) > 1]
-    return [f"images that are there more than once, {len(groups):,}: {some(groups)}"] if groups else []

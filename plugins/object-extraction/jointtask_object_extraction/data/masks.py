@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jointtask_object_extraction.data.decode import DecodeError, open_image, sixteen_bits
+from jointtask_object_extraction.data.decode import sixteen_bits
+from jointtask_object_extraction.data.opening import DecodeError, open_image
 from jointtask_object_extraction.photograph import FRAME
 
 __all__ = ["ENCODINGS", "Encoding", "decode_map", "decode_mask", "squash_mask"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -11,15 +10,16 @@ from pathlib import Path
 from attrs import frozen
 
 from jointtask.api import DataError
-from jointtask_object_extraction.data.decode import SUFFIXES
+from jointtask.tools.text import listing
+from jointtask_object_extraction.data.formats import JPEG, SUFFIXES
+from jointtask_object_extraction.data.listing import FolderContent, list_folder
+from jointtask_object_extraction.data.names import is_mask_name, normal, pair_names, shown
+from jointtask_object_extraction.data.textfile import read_lines
 from jointtask_object_extraction.settings import ImageFolder
 
-__all__ = ["JPEG", "Listing", "Pair", "find_pairs", "image_files", "some"]
+__all__ = ["Listing", "Pair", "by_name", "find_pairs", "listed", "require_images"]
 
-JPEG = frozenset({".jpeg", ".jpg"})
-"""What photographs usually are and masks should not be, among `SUFFIXES`."""
-
-_SHOWN = 5
+Files = Mapping[str, Sequence[Path]]
 
 
 @frozen
@@ -29,7 +29,7 @@ class Pair:
     Attributes
     ----------
     id : str
-        The image's path in its folder, without suffix, with forward slashes.
+        The image's path in its folder, without suffix, with forward slashes, in Unicode's composed form (NFC).
     image : pathlib.Path
         The image file.
     mask : pathlib.Path or None
@@ -43,18 +43,18 @@ class Pair:
 
 @frozen
 class Listing:
-    """What was found.
+    """The examples of a data set, as their names tell.
 
     Attributes
     ----------
     pairs : sequence of Pair
-        By id, in order.
+        The pairs without a problem, in the order of their ids.
     problems : mapping of str to sequence of str
         Names by kind of problem; empty if all is well.
     notes : sequence of str
         What was decided and what is odd.
     images : int
-        How many the folder holds, used or not.
+        Number of images that the folder holds, used or not.
     """
 
     pairs: Sequence[Pair]
@@ -63,11 +63,9 @@ class Listing:
     images: int
 
 
-def some(names: Iterable[str]) -> str:
+def listed(names: Iterable[object]) -> str:
     """Name the first few, and count the rest."""
-    names = list(names)
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return listing([shown(name) for name in names])
 
 
 def find_pairs(settings: ImageFolder) -> Listing:
@@ -81,56 +79,129 @@ def find_pairs(settings: ImageFolder) -> Listing:
     Returns
     -------
     Listing
-        Its pairs are those without a problem.
 
     Raises
     ------
     DataError
         If a folder or a list of ids is missing, or there is no image at all.
     """
-    images_folder, masks_folder = Path(settings.images).expanduser(), Path(settings.masks).expanduser()
-    missing = [folder for folder in filter(None, (settings.images, settings.masks)) if not _is_folder(folder)]
-    if missing:
-        raise DataError(f"no such folder: {', '.join(missing)}", remedy="relative paths start at the working directory")
-    shared = bool(settings.masks) and images_folder.samefile(masks_folder)
-    images = image_files(images_folder, JPEG if shared else SUFFIXES)
-    masks = image_files(masks_folder, SUFFIXES - JPEG if shared else SUFFIXES) if settings.masks else {}
-
-    notes: list[str] = []
+    images, masks, notes = _files(settings)
+    total = len(images)
+    pairing = pair_names(images, masks)
     problems: dict[str, list[str]] = defaultdict(list)
-    wanted = sorted(images)
     if settings.ids:
-        wanted, problems["id without an image"] = _listed(Path(settings.ids).expanduser(), images)
+        images = _chosen(Path(settings.ids).expanduser(), images, problems)
     if settings.without:
-        excluded, _ = _listed(Path(settings.without).expanduser(), images)
-        wanted, left = _split(wanted, set(excluded))
-        notes.append(f"left out, listed in {settings.without}: {len(left):,}")
+        images, count = _remaining(Path(settings.without).expanduser(), images)
+        notes.append(f"left out, listed in {shown(settings.without)}: {count:,}")
+    wanted = sorted(images)
     if settings.masks and settings.unlabelled == "skip":
-        unlabelled, wanted = _split(wanted, masks)
-        notes += [f"left out, without a mask, {len(unlabelled):,}: {some(unlabelled)}"] if unlabelled else []
+        unlabelled, wanted = _split(wanted, {*pairing.partner, *pairing.ambiguous})
+        notes += [f"left out, without a mask, {len(unlabelled):,}: {listed(unlabelled)}"] if unlabelled else []
     if tuple(settings.part) != (0, 1):
         low, high = (round(edge * len(wanted)) for edge in settings.part)
         notes.append(f"the part {settings.part[0]:g} to {settings.part[1]:g} by a hash of the id: {high - low:,}")
-        wanted = sorted(wanted, key=_shuffled)[low:high]
-    chosen = sorted(wanted, key=_shuffled)[: settings.limit] if settings.limit else wanted
+        wanted = sorted(wanted, key=_hash)[low:high]
+    chosen = sorted(wanted, key=_hash)[: settings.limit] if settings.limit else wanted
 
     pairs = []
     for id_ in sorted(chosen):
+        candidates = masks.get(pairing.partner.get(id_, ""), ())
         if len(images[id_]) > 1:
-            problems["more than one image of one name"].append(some(path.name for path in images[id_]))
-        elif len(masks.get(id_, ())) > 1:
-            problems["more than one mask of one name"].append(some(path.name for path in masks[id_]))
-        elif settings.masks and id_ not in masks:
-            problems["image without a mask"].append(id_)
+            problems["more than one image of one name"].append(listed(path.name for path in images[id_]))
+        elif id_ in pairing.ambiguous:
+            problems["mask that names do not decide"].append(
+                f"{shown(id_)} ({' or '.join(map(shown, pairing.ambiguous[id_]))})"
+            )
+        elif len(candidates) > 1:
+            problems["more than one mask of one name"].append(listed(path.name for path in candidates))
+        elif settings.masks and not candidates:
+            problems["image without a mask"].append(shown(id_))
         else:
-            pairs.append(Pair(id_, images[id_][0], masks[id_][0] if settings.masks else None))
+            pairs.append(Pair(id_, images[id_][0], candidates[0] if candidates else None))
 
-    notes.insert(0, f"{len(chosen):,} of the {len(images):,} images in {images_folder} asked for")
-    if shared:
-        notes.append("images and masks share a folder: JPEG files are the images, all others the masks")
-    if alone := sorted(masks.keys() - images.keys()):
-        notes.append(f"masks without an image, not used, {len(alone):,}: {some(alone)}")
-    return Listing(pairs, {kind: names for kind, names in problems.items() if names}, notes, len(images))
+    if pairing.rule:
+        notes.append(f"{'images' if pairing.reverse else 'masks'} read {pairing.rule}")
+    used = {*pairing.partner.values(), *(name for names in pairing.ambiguous.values() for name in names)}
+    if alone := sorted(masks.keys() - used):
+        notes.append(f"masks without an image, not used, {len(alone):,}: {listed(alone)}")
+    notes.insert(0, f"{len(chosen):,} of the {total:,} images in {shown(Path(settings.images).expanduser())} asked for")
+    return Listing(pairs, {kind: names for kind, names in problems.items() if names}, notes, total)
+
+
+def require_images(folder: Path) -> FolderContent:
+    """List the images of a folder, as `list_folder` does.
+
+    Raises
+    ------
+    DataError
+        If there is none, or a folder cannot be read.
+    """
+    content = list_folder(folder)
+    if not content.images:
+        raise DataError(
+            f"no image in {shown(folder)}",
+            cause=f"{content.left_out or 'it holds nothing'}; used are {', '.join(sorted(SUFFIXES))}",
+        )
+    return content
+
+
+def by_name(folder: Path, files: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return the files of a folder by their paths in it, without suffix, with forward slashes, in `normal` form."""
+    named: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        named[normal(path.relative_to(folder).with_suffix("").as_posix())].append(path)
+    return named
+
+
+def _files(settings: ImageFolder) -> tuple[Files, Files, list[str]]:
+    """Return the images and the masks by name, and notes on what was left out and decided."""
+    missing = [folder for folder in (settings.images, settings.masks) if folder and not _is_folder(folder)]
+    if missing:
+        raise DataError(
+            f"no such folder: {', '.join(map(shown, missing))}", remedy="relative paths start at the working directory"
+        )
+    folder, mask_folder = Path(settings.images).expanduser(), Path(settings.masks).expanduser()
+    content = require_images(folder)
+    notes = [f"{shown(folder)}: {content.left_out}"] if content.left_out else []
+    images: Files = by_name(folder, content.images)
+    if not settings.masks:
+        return images, {}, notes
+    if folder.samefile(mask_folder):
+        images, masks, note = _separate(folder, images)
+        return images, masks, [*notes, note]
+    mask_content = require_images(mask_folder)
+    notes += [f"{shown(mask_folder)}: {mask_content.left_out}"] if mask_content.left_out else []
+    return images, by_name(mask_folder, mask_content.images), notes
+
+
+def _separate(folder: Path, files: Files) -> tuple[Files, Files, str]:
+    """Tell images from masks in one folder, by their suffixes or by their names, whichever pairs more of them."""
+    paths = [path for same in files.values() for path in same]
+
+    def split(masks: Container[Path], note: str) -> tuple[Files, Files, str]:
+        images = by_name(folder, [path for path in paths if path not in masks])
+        chosen = by_name(folder, [path for path in paths if path in masks])
+        return images, chosen, f"images and masks share a folder: {note}"
+
+    splits = [
+        split(
+            {path for path in paths if path.suffix.lower() not in JPEG},
+            "JPEG files are the images, all others the masks",
+        ),
+        split(
+            {path for path in paths if is_mask_name(path.stem)},
+            "files whose names say so are the masks, all others the images",
+        ),
+    ]
+    images, masks, note = max(splits, key=lambda one: len(pair_names(one[0], one[1]).partner))
+    if not images or not masks:
+        raise DataError(
+            f"no image and mask of one name in {shown(folder)}",
+            cause="images and masks share a folder, and neither suffixes (.jpg) nor names (a_mask) tell them apart",
+            remedy="put the masks into a folder of their own, or call them NAME_mask.png",
+        )
+    return images, masks, note
 
 
 def _is_folder(folder: str) -> bool:
@@ -142,50 +213,59 @@ def _split(ids: Sequence[str], known: Container[str]) -> tuple[list[str], list[s
     return [id_ for id_ in ids if id_ not in known], [id_ for id_ in ids if id_ in known]
 
 
-def _shuffled(id_: str) -> bytes:
-    return blake2b(id_.encode()).digest()
+def _hash(id_: str) -> bytes:
+    return blake2b(id_.encode("utf-8", "surrogateescape")).digest()
 
 
-def image_files(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> dict[str, list[Path]]:
-    """List files of these suffixes in depth, hidden ones aside, by path without suffix.
+def _chosen(path: Path, images: Files, problems: dict[str, list[str]]) -> Files:
+    """Return the images that a list names; where several have one name, the files that its lines name with suffix."""
+    lines = _in_list(path, images, problems)
+    kept = {}
+    for id_, suffixes in lines.items():
+        files = [file for file in images[id_] if file.suffix.lower() in suffixes]
+        kept[id_] = files or images[id_]
+    return kept
 
-    Raises
-    ------
-    DataError
-        If there is none, or a folder cannot be read.
+
+def _remaining(path: Path, images: Files) -> tuple[Files, int]:
+    """Return the images without those that a list names, and how many it names.
+
+    Where several have one name, a line with a suffix leaves out that file alone.
     """
-    found: dict[str, list[Path]] = defaultdict(list)
-    others: Counter[str] = Counter()
-    for parent, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
-            if path.suffix.lower() in suffixes:
-                found[path.relative_to(folder).with_suffix("").as_posix()].append(path)
-            else:
-                others[path.suffix.lower() or "no suffix"] += 1
-    if not found:
-        held = ", ".join(f"{count:,} {suffix}" for suffix, count in others.most_common(_SHOWN)) or "nothing"
-        raise DataError(f"no image in {folder}", cause=f"it holds {held}; used are {', '.join(sorted(suffixes))}")
-    return found
+    lines = _in_list(path, images, defaultdict(list))  # a line that leaves nothing out does no harm
+    kept = {id_: files for id_, files in images.items() if id_ not in lines}
+    for id_, suffixes in lines.items():
+        files = [file for file in images[id_] if file.suffix.lower() not in suffixes]
+        if suffixes and 0 < len(files) < len(images[id_]):
+            kept[id_] = files
+    return kept, len(lines)
 
 
-def _refuse(error: OSError) -> None:
-    raise DataError(f"{error.filename}: cannot be listed", cause=error.strerror or str(error)) from error
+def _in_list(path: Path, images: Files, problems: dict[str, list[str]]) -> dict[str, set[str]]:
+    """Read a list of ids, one a line: the suffixes (in lower case) that its lines have, by id.
 
-
-def _listed(path: Path, images: Mapping[str, Sequence[Path]]) -> tuple[list[str], list[str]]:
-    """Read a list of ids, one a line, with or without suffix: those that have an image, and those that have none."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: the list of ids cannot be read", cause=str(error)) from error
-    known: set[str] = set()
-    unknown: list[str] = []
-    for line in filter(None, map(str.strip, lines)):
-        bare = str(Path(line).with_suffix("").as_posix()) if Path(line).suffix.lower() in SUFFIXES else line
-        id_ = next((name for name in (line, bare) if name in images), None)
-        if id_ is None:
-            unknown.append(line)
+    Lines may be ids or names of files; all are read in the one way that finds more images. Lines without an image, and
+    lines that are an id in one way and a file in the other where both find as many, are added to `problems`.
+    """
+    lines = [normal(line) for line in read_lines(path, "list of ids")]
+    lines = [line if line in images else line.replace("\\", "/").removeprefix("./") for line in lines]
+    as_ids = {line: line for line in lines if line in images}
+    bare = {line: Path(line).with_suffix("").as_posix() for line in lines if Path(line).suffix.lower() in SUFFIXES}
+    as_files = {line: id_ for line, id_ in bare.items() if id_ in images}
+    if not as_ids and not as_files:
+        pairing = pair_names(images, {bare.get(line, line) for line in lines})
+        by_line = {name: id_ for id_, name in pairing.partner.items()}
+        as_ids = {line: by_line[bare.get(line, line)] for line in lines if bare.get(line, line) in by_line}
+    suffixes: dict[str, set[str]] = defaultdict(set)
+    for line in dict.fromkeys(lines):
+        if line in as_ids and line in as_files and len(as_ids) == len(as_files):
+            problems["id that fits two images"].append(
+                f"{shown(line)} ({listed(file.name for id_ in (as_ids[line], as_files[line]) for file in images[id_])})"
+            )
+        elif line in as_files and (line not in as_ids or len(as_files) > len(as_ids)):
+            suffixes[as_files[line]].add(Path(line).suffix.lower())
+        elif line in as_ids:
+            suffixes[as_ids[line]] |= set()
         else:
-            known.add(id_)
-    return sorted(known), unknown
+            problems["id without an image"].append(shown(line))
+    return suffixes

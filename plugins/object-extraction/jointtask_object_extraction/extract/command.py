@@ -13,10 +13,11 @@ from attrs import evolve, frozen
 
 from jointtask.api import ConfigError, Progress, RunError
 from jointtask.tools import open_progress
+from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.extract.backdrop import COLOURS, parse_background
 from jointtask_object_extraction.extract.cutter import Cutter
-from jointtask_object_extraction.extract.images import Extractor, Scored, Summary, extract_images
-from jointtask_object_extraction.extract.inputs import Job, Plan, plan_extraction
+from jointtask_object_extraction.extract.images import Extractor, Failure, Scored, Summary, extract_images
+from jointtask_object_extraction.extract.inputs import Job, Plan, Refused, plan_extraction
 from jointtask_object_extraction.extract.outputs import DEFAULT, ENDINGS, Outputs
 from jointtask_object_extraction.extract.prompts import give_boxes, parse_point
 from jointtask_object_extraction.extract.ranking import require_summary, write_summary
@@ -215,12 +216,14 @@ def _make_folder(path: Path) -> None:
 def _report(summary: Summary, plan: Plan, destination: Path) -> None:
     """Sum up on standard output, and leave with 1 if any image lacks outputs."""
     before = f", {plan.done} done before" if plan.done else ""
-    skipped = f", {plan.skipped} other files skipped" if plan.skipped else ""
-    typer.echo(f"{summary.done} done, {len(summary.failures)} failed{before}{skipped}; results in {destination}")
+    failures: list[Refused | Failure] = [*plan.refused, *summary.failures]
+    typer.echo(f"{summary.done} done, {len(failures)} failed{before}; results in {shown(destination)}")
+    for line in plan.left_out:
+        typer.echo(line)
     for line in _notes(summary.scored):
         typer.echo(line)
-    for failure in summary.failures:
-        typer.echo(f"failed: {failure.source}: {failure.reason}")
+    for failure in failures:
+        typer.echo(f"failed: {shown(failure.source)}: {failure.reason}")
     if summary.stopped is not None:
         left = len(plan.jobs) - summary.done - len(summary.failures)
         raise RunError(
@@ -228,12 +231,12 @@ def _report(summary: Summary, plan: Plan, destination: Path) -> None:
             cause=summary.stopped.strerror or str(summary.stopped),
             remedy="make room or choose another --to, and run again with --resume",
         )
-    if summary.failures:
+    if failures:
         raise typer.Exit(1)
 
 
 def _notes(scored: Sequence[Scored]) -> list[str]:
     """Name the first images of which nothing was cut out."""
-    empty = [f"nothing cut out of {s.image}: {s.note}" for s in scored if s.note]
+    empty = [f"nothing cut out of {shown(s.image)}: {s.note}" for s in scored if s.note]
     more = [f"and {len(empty) - _LISTED} more"] if len(empty) > _LISTED else []
     return [*empty[:_LISTED], *more]

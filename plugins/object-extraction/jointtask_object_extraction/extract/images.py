@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from jointtask.api import Progress, RunError, UserError
 from jointtask.tools import write_atomic
+from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.extract.cutter import Cutter
 from jointtask_object_extraction.extract.inputs import Job
 from jointtask_object_extraction.extract.outputs import Outputs, encode, encode_labels
@@ -235,5 +236,5 @@ def _apply(job: Job) -> Outcome:
 def _reason(error: Exception, source: Path) -> str:
     if not isinstance(error, UserError):
         return " ".join(f"{type(error).__name__}: {error}".split())
-    message = error.message.removeprefix(f"{source}: ")
+    message = error.message.removeprefix(f"{shown(source)}: ")
     return f"{message} ({error.cause})" if error.cause else message

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from attrs import frozen
 
 from jointtask.api import ConfigError
-from jointtask_object_extraction.data.decode import SUFFIXES
+from jointtask.tools.text import listing
+from jointtask_object_extraction.data.formats import SUFFIXES
+from jointtask_object_extraction.data.listing import FolderContent, list_folder
+from jointtask_object_extraction.data.names import normal, shown
 from jointtask_object_extraction.extract.outputs import Outputs
 
-__all__ = ["Job", "Plan", "plan_extraction"]
-
-_LISTED = 5
+__all__ = ["Job", "Plan", "Refused", "plan_extraction"]
 
 
 @frozen
@@ -41,6 +42,22 @@ class Job:
 
 
 @frozen
+class Refused:
+    """A photograph that nothing is extracted from, and why.
+
+    Attributes
+    ----------
+    source : pathlib.Path
+        The photograph.
+    reason : str
+        What keeps it from being done, with a remedy.
+    """
+
+    source: Path
+    reason: str
+
+
+@frozen
 class Plan:
     """All that one call will do.
 
@@ -48,14 +65,17 @@ class Plan:
     ----------
     jobs : tuple of Job
         In the order given, folders by name.
-    skipped : int
-        Files in the folders that are not read: no images by their names, hidden, or outputs of an earlier call.
+    refused : tuple of Refused
+        Photographs of a kind that is not read, and images whose outputs would have one name.
+    left_out : tuple of str
+        For each folder, one line on what is not read in it; empty if nothing is.
     done : int
-        Images that an earlier call has done, and that are left out of `jobs`.
+        Number of images that an earlier call has done, and that are left out of `jobs`.
     """
 
     jobs: tuple[Job, ...]
-    skipped: int
+    refused: tuple[Refused, ...] = ()
+    left_out: tuple[str, ...] = ()
     done: int = 0
 
 
@@ -69,8 +89,8 @@ def plan_extraction(
     """Find the images and say where their outputs go.
 
     The outputs of an image given by name go into `destination`; those of the images of a folder, searched in depth, go
-    where the image is below the folder. Hidden files and folders are not searched, nor is `destination` where it lies
-    inside.
+    where the image is below the folder. What is read in a folder is told by `list_folder`; `destination` and outputs of
+    an earlier call are not.
 
     Parameters
     ----------
@@ -84,56 +104,60 @@ def plan_extraction(
         What happens to images with outputs that exist: nothing is done at all, the outputs are replaced, or images with
         all their outputs are left out and those with some are done again.
 
+    Returns
+    -------
+    Plan
+
     Raises
     ------
     ConfigError
-        If something given is missing, a folder cannot be read, there is no image at all, two images would have one
-        output, an output would replace an image given by name, or a file that exists and may not be replaced.
+        If something given is missing or no regular file, there is no image at all, an output would replace an image
+        given by name or a file that exists and may not be replaced, or lie outside of `destination`.
+    DataError
+        If a folder cannot be read.
     """
     named: dict[Path, Job] = {}
     walked: dict[Path, list[Job]] = {}
-    skipped = 0
+    contents: list[tuple[Path, FolderContent]] = []
     for path in given:
         if path.is_dir():
-            for file in _files(path, destination):
-                if file.name.startswith(".") or file.suffix.lower() not in SUFFIXES:
-                    skipped += 1
-                else:
-                    job = Job(file, file.relative_to(path).with_suffix(""))
-                    walked.setdefault(_place(file), []).append(job)
-        elif path.exists():
+            content = list_folder(path, apart=destination)
+            contents.append((path, content))
+            for file in content.images:
+                walked.setdefault(_place(file), []).append(Job(file, file.relative_to(path).with_suffix("")))
+        elif path.is_file():
             named[_place(path)] = Job(path, Path(path.stem))
         else:
-            raise ConfigError(f"{path}: no such file or folder")
+            what = "no regular file" if path.exists() else "no such file or folder"
+            raise ConfigError(f"{shown(path)}: {what}", remedy="name image files and folders of images")
     owners = _owners([*named.values(), *(job for jobs in walked.values() for job in jobs)], destination, outputs)
     for place, job in named.items():
         if place in owners:
-            raise ConfigError(f"{job.source} is where the output of {owners[place]} goes", remedy="choose another --to")
-    skipped += sum(place in owners for place in walked)
+            raise ConfigError(
+                f"{shown(job.source)} is where the output of {shown(owners[place])} goes",
+                remedy="choose another --to",
+            )
     jobs = [*named.values(), *(job for place, group in walked.items() if place not in owners for job in group)]
     jobs = list({(_place(job.source), job.name): job for job in jobs}.values())
+    unread = [
+        Refused(path, f"{path.suffix} files are not read; {remedy}")
+        for _, content in contents
+        for path, remedy in content.unread
+    ]
+    left_out = tuple(f"{shown(path)}: {content.left_out}" for path, content in contents if content.left_out)
     if not jobs:
         raise ConfigError(
-            f"no images in {', '.join(map(str, given))}",
-            cause=f"{skipped} other files; images end in {', '.join(sorted(SUFFIXES))}",
+            f"no images in {', '.join(map(shown, given))}",
+            cause="; ".join([*left_out, f"images end in {', '.join(sorted(SUFFIXES))}"]),
         )
-    _refuse_collisions(jobs, destination, outputs)
+    _refuse_outside(jobs, destination)
+    jobs, colliding = _separate_collisions(jobs, destination, outputs)
     if existing == "refuse":
         _refuse_existing(jobs, destination, outputs)
     left = [job for job in jobs if existing != "skip" or not outputs.done(destination, job.name)]
-    return Plan(tuple(left), skipped, len(jobs) - len(left))
-
-
-def _files(folder: Path, destination: Path) -> Iterator[Path]:
-    """Yield all files below a folder, in order, but not those below the destination."""
-
-    def fail(error: OSError) -> None:
-        raise ConfigError(f"{error.filename} cannot be read", cause=error.strerror or str(error))
-
-    apart = destination.resolve()
-    for parent, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and (Path(parent) / f).resolve() != apart)
-        yield from (Path(parent) / file for file in sorted(files))
+    if already := sum(place in owners for place in walked):
+        left_out = (*left_out, f"left out: {already:,} outputs of an earlier call")
+    return Plan(tuple(left), (*unread, *colliding), left_out, len(jobs) - len(left))
 
 
 def _place(path: Path) -> Path:
@@ -147,32 +171,50 @@ def _owners(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> Mapping
     return {path: job.source for job in jobs for path in outputs.every(folder, job.name)}
 
 
-def _refuse_collisions(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> None:
-    sources: dict[Path, list[str]] = {}
-    for job in jobs:
-        sources.setdefault(job.name, []).append(str(job.source))
-    lines = [
-        f"{' and '.join(group)} would both be written to {outputs.paths(destination, name)[0]}"
-        for name, group in sources.items()
-        if len(group) > 1
-    ]
-    if lines:
+def _refuse_outside(jobs: Sequence[Job], destination: Path) -> None:
+    """Refuse outputs that a link inside the destination would lead out of it."""
+    folder = destination.resolve()
+    outside = {
+        parent: resolved
+        for parent in dict.fromkeys(job.name.parent for job in jobs)
+        if not (resolved := (folder / parent).resolve()).is_relative_to(folder)
+    }
+    if outside:
         raise ConfigError(
-            f"inputs collide; nothing was done\n{_listed(lines)}",
-            remedy="rename one of each, or extract them in separate calls with another --to",
+            "outputs would leave the destination; nothing was done\n"
+            + _lines([f"{shown(destination / parent)} leads to {shown(place)}" for parent, place in outside.items()]),
+            remedy="remove the link, or choose another --to",
         )
+
+
+def _separate_collisions(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> tuple[list[Job], list[Refused]]:
+    """Return the jobs whose outputs have names of their own, and the images of the others."""
+    by_name: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_name.setdefault(normal(str(job.name)), []).append(job)
+    refused = [
+        Refused(
+            job.source,
+            f"{' and '.join(shown(other.source) for other in group)} would both be written to"
+            f" {shown(outputs.paths(destination, job.name)[0])}; rename one of them, or extract it in another call"
+            " with another --to",
+        )
+        for group in by_name.values()
+        if len(group) > 1
+        for job in group
+    ]
+    return [group[0] for group in by_name.values() if len(group) == 1], refused
 
 
 def _refuse_existing(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> None:
     paths = (path for job in jobs for path in outputs.paths(destination, job.name))
-    lines = [str(path) for path in paths if os.path.lexists(path)]
+    lines = [shown(path) for path in paths if os.path.lexists(path)]
     if lines:
         raise ConfigError(
-            f"outputs exist already; nothing was done\n{_listed(lines)}",
+            f"outputs exist already; nothing was done\n{_lines(lines)}",
             remedy="choose another --to, replace them with --overwrite, or do only what is missing with --resume",
         )
 
 
-def _listed(lines: Sequence[str]) -> str:
-    more = [f"and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
-    return "\n".join(f"  {line}" for line in [*lines[:_LISTED], *more])
+def _lines(lines: Sequence[str]) -> str:
+    return "  " + listing(lines, between="\n  ")

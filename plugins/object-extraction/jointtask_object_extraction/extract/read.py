@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from jointtask.api import DataError
-from jointtask_object_extraction.data.decode import open_image, to_rgb
+from jointtask_object_extraction.data.decode import as_shown, decode_photograph
+from jointtask_object_extraction.data.orientation import upright
 from jointtask_object_extraction.photograph import Photograph
 
 if TYPE_CHECKING:
@@ -25,13 +25,6 @@ MAX_PIXELS = 100_000_000
 
 Source: TypeAlias = "str | PathLike[str] | bytes | NDArray[np.uint8] | Image.Image"
 """What a photograph is read from."""
-
-
-class _Bytes(io.BytesIO):
-    """Bytes with a name, for error messages."""
-
-    def __str__(self) -> str:
-        return "the given bytes"
 
 
 def read_photograph(source: Source, max_pixels: int = MAX_PIXELS) -> Photograph:
@@ -59,20 +52,16 @@ def read_photograph(source: Source, max_pixels: int = MAX_PIXELS) -> Photograph:
         return _from_array(source, max_pixels)
     if isinstance(source, Image.Image):
         _require_size(source.width, source.height, max_pixels)
-        return _from_picture(Path("the picture"), ImageOps.exif_transpose(source), "image")
+        return _from_picture(Path("the picture"), upright(source), "image")
     if isinstance(source, bytes):
-        stream: Any = _Bytes(source)
-        return _from_picture(stream, open_image(stream, max_pixels), "image")
+        return decode_photograph(source, max_pixels, "image")
     path = Path(source)
-    return _from_picture(path, open_image(path, max_pixels), path.name)
+    return decode_photograph(path, max_pixels, path.name)
 
 
 def _from_picture(path: Path, picture: Image.Image, name: str) -> Photograph:
-    opacity = None
-    if picture.has_transparency_data:
-        alpha = np.array(picture.convert("RGBA").getchannel("A"))
-        opacity = None if bool((alpha == 255).all()) else alpha
-    return Photograph(name, to_rgb(path, picture), None, opacity)
+    decoded = as_shown(path, picture)
+    return Photograph(name, decoded.image, None, decoded.alpha, decoded.notes)
 
 
 def _from_array(array: NDArray[Any], max_pixels: int) -> Photograph:

@@ -11,7 +11,7 @@ import typer
 
 from jointtask.api import ConfigError
 from jointtask.tools import open_progress, write_atomic
-from jointtask_object_extraction.data.pairing import find_pairs, some
+from jointtask_object_extraction.data.pairing import find_pairs, listed
 from jointtask_object_extraction.finetune.runfile import FEWEST, VALIDATION, epochs_for, finetune_file
 from jointtask_object_extraction.settings import ImageFolder
 
@@ -69,7 +69,7 @@ def _count(images: Path, masks: Path) -> int:
     """Return the number of images with masks, refusing what names alone show to be wrong."""
     listing = find_pairs(ImageFolder(images=os.fspath(images), masks=os.fspath(masks), unlabelled="skip"))
     if listing.problems:
-        lines = [f"{problem}, {len(names):,}: {some(names)}" for problem, names in listing.problems.items()]
+        lines = [f"{problem}, {len(names):,}: {listed(names)}" for problem, names in listing.problems.items()]
         raise ConfigError(
             "\n  ".join(["the images and masks cannot be paired:", *lines]), remedy="rename or remove them"
         )

@@ -52,11 +52,11 @@ def score(
         _require_writable(path)
     if figure is not None and figure.suffix.lower() not in FIGURES:
         raise ConfigError(f"--figure {figure}: no known kind of figure", remedy=f"end it in {', '.join(FIGURES)}")
-    masks, found, notes = match(predictions, truth)
-    if not metrics and not any(folder.boxes for folder in found):
+    masks, folders = match(predictions, truth)
+    if not metrics and not any(folder.boxes for folder in folders):
         scores = {name: metric for name, metric in scores.items() if metric != "box-iou"}
-    scorer = Scorer(masks, found, list(dict.fromkeys(scores.values())), figure is not None, max_pixels)
-    table = summarise(score_images(scorer, workers, open_progress()), found, scores, truth, notes)
+    scorer = Scorer(masks.files, folders, list(dict.fromkeys(scores.values())), figure is not None, max_pixels)
+    table = summarise(score_images(scorer, workers, open_progress()), folders, scores, truth, masks)
     faults = problems(table, partial=partial)
     for line in [as_json(table)] if json else [*lines(table), *faults]:
         typer.echo(line)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jointtask.tools import COLOURS, STYLE, look
+from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.score.record import ScoreTable
 
 __all__ = ["FIGURES", "draw"]
@@ -23,12 +24,12 @@ _SIZE = (7.2, 3.6)  # inches
 
 
 def draw(table: ScoreTable, suffix: str) -> bytes:
-    """Draw the mean curves of all folders that have any.
+    """Draw the mean curves of all folders that have some.
 
     Parameters
     ----------
     table : ScoreTable
-        With curves.
+        The scores, with curves.
     suffix : str
         A key of `FIGURES`.
 
@@ -49,17 +50,19 @@ def draw(table: ScoreTable, suffix: str) -> bytes:
             colour, dashed = look(position)
             style: dict[str, Any] = {"color": COLOURS[colour], "linestyle": "--" if dashed else "-", "linewidth": 1.6}
             precision, recall, f = folder.curves
-            name = " " * folder.name.startswith("_") + folder.name  # else matplotlib leaves it out of the legend
+            name = shown(folder.name)
+            name = f" {name}" if name.startswith("_") else name  # else matplotlib leaves it out of the legend
             # Where nothing is found precision is 0 by definition: no point of the curve.
-            found = recall > 0
-            against_recall.plot(recall[found], precision[found], label=name, **style)
+            some = recall > 0
+            against_recall.plot(recall[some], precision[some], label=name, **style)
             over_thresholds.plot(np.arange(256), f, label=f"{name}, maximum {f.max():.3f}", **style)
         against_recall.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
         over_thresholds.set(
             xlabel="threshold, of 255", ylabel="F-measure, beta squared 0.3", xlim=(0, 255), ylim=(0, 1)
         )
         for axes in (against_recall, over_thresholds):
-            axes.legend(frameon=False, fontsize=8, loc="lower left")
+            for text in axes.legend(frameon=False, fontsize=8, loc="lower left").get_texts():
+                text.set_parse_math(False)  # a name may have dollar signs
         file = io.BytesIO()
         figure.savefig(file, format=suffix[1:], dpi=200, metadata=FIGURES[suffix])
     return file.getvalue()

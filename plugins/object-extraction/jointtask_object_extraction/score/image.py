@@ -17,6 +17,7 @@ from jointtask.api import Metric, NoSettings, Progress
 from jointtask.tools import spread
 from jointtask_object_extraction.data.decode import DecodeError
 from jointtask_object_extraction.data.masks import ENCODINGS, Encoding, decode_map, decode_mask
+from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.metrics import measures
 from jointtask_object_extraction.metrics.components import metric_components
 from jointtask_object_extraction.photograph import Extraction, Photograph
@@ -132,8 +133,8 @@ class Scorer:
             return ImageScores(id_, [None] * len(self.predictions), fault=_reason(error))
         photograph = Photograph(id_, np.empty((*mask.shape, 0), np.uint8), mask)  # no metric looks at the image
         maps = [
-            self._map(found.maps[id_], found.boxes.get(id_), photograph, mask) if id_ in found.maps else None
-            for found in self.predictions
+            self._map(folder.maps[id_], folder.boxes.get(id_), photograph, mask) if id_ in folder.maps else None
+            for folder in self.predictions
         ]
         return ImageScores(id_, maps, encoding, not mask.any())
 
@@ -148,7 +149,7 @@ class Scorer:
             try:
                 box = _read_box(box_path, mask.shape)
             except (OSError, TypeError, ValueError) as error:
-                faults.append(f"{box_path}: {error}")
+                faults.append(f"{shown(box_path)}: {error}")
         value = _resized(given, mask.shape)
         return MapScores(
             {name: metric(name).score(Extraction(value, box), photograph) for name in self.metrics},
@@ -165,11 +166,11 @@ def score_images(scorer: Scorer, workers: int, progress: Progress) -> list[Image
     Parameters
     ----------
     scorer : Scorer
-        What to score.
+        The masks and the maps.
     workers : int
-        Processes.
+        Number of processes.
     progress : Progress
-        Where it reports.
+        The display of progress.
     """
     ids, step = list(scorer.masks), _AT_ONCE * workers
     scored: list[ImageScores] = []

@@ -6,27 +6,48 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from attrs import frozen
+import attrs
+from attrs import field, frozen
 
 from jointtask.api import ConfigError, DataError
-from jointtask_object_extraction.data.pairing import JPEG, image_files, some
+from jointtask_object_extraction.data.formats import JPEG
+from jointtask_object_extraction.data.names import Pairing, normal, pair_names, shown
+from jointtask_object_extraction.data.pairing import by_name, listed, require_images
 from jointtask_object_extraction.extract.outputs import ENDINGS
 
-__all__ = ["Predictions", "match", "require_folders"]
+__all__ = ["Masks", "Predictions", "match", "require_folders"]
 
 _MASK, _BOX = "-mask", "-box.json"  # as `jointtask extract` ends them
 _SHOWN = 3
-_TRIED = 20  # names that an ending or beginning is looked for in; then it must hold for all
+
+
+@frozen
+class Masks:
+    """What a folder of masks holds.
+
+    Attributes
+    ----------
+    files : mapping of str to pathlib.Path
+        The masks by id, in order.
+    faults : sequence of str
+        Names that have more than one file, and that stand for no mask therefore.
+    notes : sequence of str
+        What was decided and what was left out.
+    """
+
+    files: Mapping[str, Path]
+    faults: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 @frozen
 class Predictions:
-    """What a folder holds for the masks of another.
+    """The maps that a folder holds for the masks of another.
 
     Attributes
     ----------
     name : str
-        What the tables call it: the folder's name, or its path where two have the same name.
+        Name in tables: the folder's name, or its path where two have the same name.
     folder : pathlib.Path
         The folder.
     maps : mapping of str to pathlib.Path
@@ -38,7 +59,9 @@ class Predictions:
     unmatched : sequence of str
         Maps that there is no mask for.
     notes : sequence of str
-        What was decided.
+        What was decided and what was left out.
+    faults : sequence of str
+        Names with two candidates, which belong to no mask therefore.
     """
 
     name: str
@@ -48,6 +71,7 @@ class Predictions:
     missing: Sequence[str]
     unmatched: Sequence[str]
     notes: Sequence[str]
+    faults: Sequence[str] = field(factory=tuple)
 
 
 def require_folders(predictions: Sequence[Path], truth: Path) -> None:
@@ -73,12 +97,11 @@ def require_folders(predictions: Sequence[Path], truth: Path) -> None:
             raise ConfigError(f"{folder} is given twice", remedy="name each folder of predictions once")
 
 
-def match(predictions: Sequence[Path], truth: Path) -> tuple[Mapping[str, Path], Sequence[Predictions], Sequence[str]]:
+def match(predictions: Sequence[Path], truth: Path) -> tuple[Masks, Sequence[Predictions]]:
     """Find the masks, and the maps of each folder that belong to them.
 
-    Names are paths in their folder, without suffix. A map has the name of its mask, or that and ``-mask``, as
-    `jointtask extract` writes it. A folder where no map has is tried without an ending or beginning that all of its
-    names share; then the masks are.
+    Names are paths in their folder, without suffix; those of a folder are paired with the masks' all at once, by
+    `pair_names`. Where names do not decide, the names that are open are faults, and the others are used.
 
     Parameters
     ----------
@@ -89,115 +112,96 @@ def match(predictions: Sequence[Path], truth: Path) -> tuple[Mapping[str, Path],
 
     Returns
     -------
-    masks : mapping of str to pathlib.Path
-        By id, in order.
+    masks : Masks
+        The masks by id.
     predictions : sequence of Predictions
-        As given.
-    notes : sequence of str
-        What was decided about the masks.
+        The folders in the order given.
 
     Raises
     ------
     DataError
-        If a folder holds no image, two files of one name, or no map of a folder belongs to a mask.
+        If a folder holds no image, or no map of a folder belongs to a mask.
     """
-    masks, notes = _listed(truth)
+    masks = _list(truth)
     names = [folder.resolve().name for folder in predictions]
-    found = [
-        _match_one(name if names.count(name) == 1 else str(folder), folder, masks, truth)
+    matched = [
+        _match_one(name if names.count(name) == 1 else str(folder), folder, masks.files, truth)
         for name, folder in zip(names, predictions, strict=True)
     ]
-    return masks, found, notes
+    return masks, matched
 
 
 def _match_one(name: str, folder: Path, masks: Mapping[str, Path], truth: Path) -> Predictions:
-    maps, notes = _listed(folder)
-    found, note = _pairs(maps, masks)
-    if not found:
+    maps = _list(folder)
+    pairing = pair_names(masks, maps.files)
+    if not pairing.partner and not pairing.ambiguous:
         raise DataError(
-            f"no file in {folder} belongs to a mask in {truth}",
-            cause=f"here they are called {_first(maps)}; there {_first(masks)}",
+            f"no file in {shown(folder)} belongs to a mask in {shown(truth)}",
+            cause=f"here they are called {_first(maps.files)}; there {_first(masks)}",
             remedy="give predictions the names of their masks; a beginning or ending that all share does not matter",
         )
-    own = {map_.removesuffix(_MASK) + Path(ending).stem for map_ in found.values() for ending in ENDINGS.values()}
-    boxes = {
-        id_: path
-        for id_, map_ in found.items()
-        for stem in dict.fromkeys([map_, map_.removesuffix(_MASK)])
-        if (path := folder / f"{stem}{_BOX}").is_file()
-    }
+    bare = {map_.removesuffix(_MASK) for map_ in pairing.partner.values()}
+    own = {stem + Path(ending).stem for stem in bare for ending in ENDINGS.values()}
+    open_ = {map_ for candidates in pairing.ambiguous.values() for map_ in candidates}
     return Predictions(
         name,
         folder,
-        {id_: maps[found[id_]] for id_ in masks if id_ in found},
-        boxes,
-        missing=[id_ for id_ in masks if id_ not in found],
-        unmatched=sorted(maps.keys() - set(found.values()) - own),
-        notes=[*notes, *filter(None, [note])],
+        {id_: maps.files[pairing.partner[id_]] for id_ in masks if id_ in pairing.partner},
+        _boxes(folder, pairing),
+        missing=[id_ for id_ in masks if id_ not in pairing.partner],
+        unmatched=sorted(maps.files.keys() - set(pairing.partner.values()) - own - open_),
+        notes=[*maps.notes, *_rule_notes(pairing)],
+        faults=[*maps.faults, *map(_open, pairing.ambiguous.items())],
     )
 
 
-def _listed(folder: Path) -> tuple[dict[str, Path], list[str]]:
+def _boxes(folder: Path, pairing: Pairing) -> dict[str, Path]:
+    """Return the files of boxes in a folder, by the ids of the masks; they are paired as maps are."""
+    files = _box_files(folder)
+    boxes = pair_names(pairing.partner.keys(), files)
+    return {id_: files[stem] for id_, stem in boxes.partner.items()}
+
+
+def _box_files(folder: Path) -> dict[str, Path]:
+    return {
+        normal(path.relative_to(folder).as_posix().removesuffix(_BOX)): path
+        for path in folder.rglob(f"*{_BOX}")
+        if path.is_file()
+    }
+
+
+def _list(folder: Path) -> Masks:
     """List the masks or maps of a folder by name; beside a file of another kind, a JPEG is the photograph."""
-    listed: dict[str, Path] = {}
+    content = require_images(folder)
+    boxes = Counter({".json": len(_box_files(folder))})
+    content = attrs.evolve(content, others=content.others - boxes)
+    files: dict[str, Path] = {}
     twice, beside = [], []
-    for name, paths in sorted(image_files(folder).items()):
+    for name, paths in sorted(by_name(folder, content.images).items()):
         kept = paths if len(paths) == 1 else [path for path in paths if path.suffix.lower() not in JPEG]
         if len(kept) != 1:
-            twice.append(" and ".join(str(path) for path in paths))
+            files_ = " and ".join(shown(path) for path in paths)
+            twice.append(f"{files_}: more than one file of one name (remove or rename all but one)")
             continue
-        listed[name] = kept[0]
+        files[name] = kept[0]
         if len(paths) > 1:
             beside.append(name)
-    if twice:
-        raise DataError(f"more than one file of one name, {len(twice):,}: {some(twice)}", remedy="remove one of each")
-    return listed, [f"JPEG files beside others of their name, not used, {len(beside):,}: {some(beside)}"] * bool(beside)
+    notes = [content.left_out] if content.left_out else []
+    if beside:
+        notes.append(f"JPEG files beside others of their name, not used, {len(beside):,}: {listed(beside)}")
+    return Masks(files, twice, notes)
 
 
-def _pairs(maps: Collection[str], masks: Collection[str]) -> tuple[dict[str, str], str]:
-    """Return the name of the map by the name of the mask, and what had to be decided for it."""
-    exact = {id_: name for id_ in masks for name in (id_ + _MASK, id_) if name in maps}  # the last one wins
-    if exact:
-        return exact, ""
-    if affix := _affix(maps, masks):
-        bare = {_strip(name, affix): name for name in maps}
-        return {id_: bare[id_] for id_ in masks if id_ in bare}, f"predictions read {_without(affix)}"
-    if affix := _affix(masks, maps):
-        return {id_: name for id_ in masks if (name := _strip(id_, affix)) in maps}, f"masks read {_without(affix)}"
-    return {}, ""
+def _rule_notes(pairing: Pairing) -> list[str]:
+    if not pairing.rule or pairing.affix == ("", _MASK):
+        return []
+    return [f"{'masks' if pairing.reverse else 'predictions'} read {pairing.rule}"]
 
 
-def _affix(names: Collection[str], stems: Collection[str]) -> tuple[str, str] | None:
-    """Return the beginning and ending of all names that leaves the most stems, and of these the shortest."""
-    known = set(stems)
-    tried = {
-        (name[:at], name[at + len(stem) :])
-        for name in sorted(names)[:_TRIED]
-        for stem in known
-        if (at := name.find(stem)) >= 0
-    }
-    votes = Counter(
-        {
-            affix: sum(_strip(name, affix) in known for name in names)
-            for affix in tried
-            if all(
-                name.startswith(affix[0]) and name.endswith(affix[1]) and len(name) > sum(map(len, affix))
-                for name in names
-            )
-        }
-    )
-    return min(votes, key=lambda affix: (-votes[affix], sum(map(len, affix)), affix), default=None)
-
-
-def _strip(name: str, affix: tuple[str, str]) -> str:
-    return name[len(affix[0]) : len(name) - len(affix[1])]
-
-
-def _without(affix: tuple[str, str]) -> str:
-    start, end = affix
-    parts = [f"the beginning '{start}'"] * bool(start) + [f"the ending '{end}'"] * bool(end)
-    return f"without {' and '.join(parts)} of all their names"
+def _open(candidates: tuple[str, Sequence[str]]) -> str:
+    id_, names = candidates
+    return f"{shown(id_)}: names do not decide which map is its own ({' or '.join(map(shown, names))}); rename one"
 
 
 def _first(names: Collection[str]) -> str:
-    return ", ".join(sorted(names)[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return ", ".join(map(shown, sorted(names)[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from jointtask.api import ConfigError, definitions
 from jointtask.tools import RESAMPLES, bootstrap_interval
 from jointtask_object_extraction.data.masks import ENCODINGS
-from jointtask_object_extraction.data.pairing import some
+from jointtask_object_extraction.data.pairing import listed
 from jointtask_object_extraction.metrics.components import metric_components
 from jointtask_object_extraction.score.image import ODDITIES, ImageScores, MapScores, metric
-from jointtask_object_extraction.score.matching import Predictions
+from jointtask_object_extraction.score.matching import Masks, Predictions
 from jointtask_object_extraction.score.record import MAXIMA, FolderScores, ScoreTable, Value
 
 __all__ = ["choose", "summarise"]
@@ -41,8 +41,8 @@ def choose(wanted: str) -> dict[str, str]:
     """
     every = {name: component.name for component in metric_components() for name in metric(component.name).summaries}
     names = {word.strip().lower() for word in wanted.split(",") if word.strip()}
-    known = {key.lower() for pair in every.items() for key in pair}
-    if unknown := sorted(names - known):
+    names_of_all = {key.lower() for pair in every.items() for key in pair}
+    if unknown := sorted(names - names_of_all):
         raise ConfigError(
             f"--metrics: no score or metric is called {', '.join(unknown)}",
             remedy=f"name scores ({', '.join(every)}) or metrics ({', '.join(dict.fromkeys(every.values()))})",
@@ -55,35 +55,35 @@ def summarise(
     predictions: Sequence[Predictions],
     scores: Mapping[str, str],
     truth: Path,
-    notes: Sequence[str],
+    masks: Masks,
 ) -> ScoreTable:
-    """Sum up the images.
+    """Summarise the scores of all images.
 
     Parameters
     ----------
     scored : sequence of ImageScores
-        All images.
+        The scores of each image.
     predictions : sequence of Predictions
         The folders.
     scores : mapping of str to str
-        From `choose`.
+        The metric behind each score, from `choose`.
     truth : pathlib.Path
         The folder of masks.
-    notes : sequence of str
-        What was decided about the masks.
+    masks : Masks
+        What that folder holds.
     """
-    known = definitions({name: metric(name) for name in scores.values()})
+    defined = definitions({name: metric(name) for name in scores.values()})
     columns = [[image.maps[position] or _NOTHING for image in scored] for position in range(len(predictions))]
     means = [_means(column, scores) for column in columns]
     return ScoreTable(
         truth=str(truth),
         ids=[image.id for image in scored],
-        unreadable=[image.fault for image in scored if image.fault],
-        notes=[*notes, *_truth_notes(scored)],
+        unreadable=[*masks.faults, *(image.fault for image in scored if image.fault)],
+        notes=[*masks.notes, *_truth_notes(scored)],
         folders=[
             FolderScores(
-                name=found.name,
-                folder=str(found.folder),
+                name=folder.name,
+                folder=str(folder.folder),
                 images=sum(bool(maps.scores) for maps in column),
                 scores={
                     score: _maximum(score, name, column, columns[0] if position else None)
@@ -91,17 +91,17 @@ def summarise(
                     else _mean(own[score], means[0][score] if position else None, metric(name).summaries[score].better)
                     for score, name in scores.items()
                 },
-                missing=found.missing,
-                unmatched=found.unmatched,
-                unreadable=[fault for maps in column for fault in maps.faults],
-                notes=[*found.notes, *_map_notes(scored, column)],
+                missing=folder.missing,
+                unmatched=folder.unmatched,
+                unreadable=[*folder.faults, *(fault for maps in column for fault in maps.faults)],
+                notes=[*folder.notes, *_map_notes(scored, column)],
                 per_image=own,
                 oddities=[_oddity(image, position) for image in scored],
                 curves=_mean_curves(column),
             )
-            for position, (found, column, own) in enumerate(zip(predictions, columns, means, strict=True))
+            for position, (folder, column, own) in enumerate(zip(predictions, columns, means, strict=True))
         ],
-        definitions={score: known[score] for score in scores},
+        definitions={score: defined[score] for score in scores},
         resamples=RESAMPLES,
     )
 
@@ -121,8 +121,8 @@ def _means(column: Sequence[MapScores], scores: Mapping[str, str]) -> dict[str, 
 
 
 def _mean(own: NDArray[np.float64], against: NDArray[np.float64] | None, better: str) -> Value:
-    known = own[~np.isnan(own)]
-    value = Value(float(known.mean()) if known.size else math.nan, bootstrap_interval(known[None]))
+    scored = own[~np.isnan(own)]
+    value = Value(float(scored.mean()) if scored.size else math.nan, bootstrap_interval(scored[None]))
     if against is None:
         return value
     differences = own - against
@@ -174,14 +174,14 @@ def _truth_notes(scored: Sequence[ImageScores]) -> list[str]:
         if encoding != "0/255"
     ]
     empty = [image.id for image in scored if image.empty]
-    return notes + [f"masks without an object, {len(empty):,}: {some(empty)}"] * bool(empty)
+    return notes + [f"masks without an object, {len(empty):,}: {listed(empty)}"] * bool(empty)
 
 
 def _map_notes(scored: Sequence[ImageScores], column: Sequence[MapScores]) -> list[str]:
     notes = []
     for oddity, text in ODDITIES.items():
         if ids := [image.id for image, maps in zip(scored, column, strict=True) if oddity in maps.oddities]:
-            notes.append(f"maps {text}; {len(ids):,}: {some(ids)}")
+            notes.append(f"maps {text}; {len(ids):,}: {listed(ids)}")
     inverted, total = sum(maps.inverted for maps in column), sum(bool(maps.scores) for maps in column)
     if 2 * inverted > total:
         notes.append(

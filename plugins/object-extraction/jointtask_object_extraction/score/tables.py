@@ -8,12 +8,14 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
+from typing import Any
 
 import attrs
 
 from jointtask.tools import text, to_plain
 from jointtask.tools.text import align, bounds, label, signed
-from jointtask_object_extraction.data.pairing import some
+from jointtask_object_extraction.data.names import shown
+from jointtask_object_extraction.data.pairing import listed
 from jointtask_object_extraction.score.record import MAXIMA, FolderScores, ScoreTable, Value
 
 __all__ = ["as_csv", "as_json", "lines", "problems"]
@@ -24,25 +26,26 @@ _BY_IMAGE = frozenset({"ids", "per_image", "oddities", "curves"})
 
 def lines(table: ScoreTable) -> list[str]:
     """Lay out the scores for a terminal: all folders side by side, and the others' differences to the first."""
-    first, *others = table.folders
-    rows = [[f"{len(table.ids):,} masks in {table.truth}", *(folder.name for folder in table.folders)]]
+    others = table.folders[1:]
+    names = [shown(folder.name) for folder in table.folders]
+    rows = [[f"{len(table.ids):,} masks in {shown(table.truth)}", *names]]
     rows.append(["images scored", *(f"{folder.images:,}" for folder in table.folders)])
     said = align([*rows, *_cells(table, table.folders, _value)])
     if others:
-        header = [f"difference to {first.name}", *(folder.name for folder in others)]
+        header = [f"difference to {names[0]}", *names[1:]]
         said += ["", *align([header, *_cells(table, others, _difference)])]
     return [*said, "", *wrap(_method(table), 110), *notes(table)]
 
 
 def notes(table: ScoreTable) -> list[str]:
     """Say what was decided and what is odd, of the masks and of each folder."""
-    said = [f"{table.truth}: {note}" for note in table.notes]
+    said = [f"{shown(table.truth)}: {note}" for note in table.notes]
     for folder in table.folders:
-        said += [f"{folder.name}: {note}" for note in folder.notes]
+        said += [f"{shown(folder.name)}: {note}" for note in folder.notes]
         if folder.unmatched:
             said.append(
-                f"{folder.name}: predictions without a mask, not used; {len(folder.unmatched):,}: "
-                f"{some(folder.unmatched)}"
+                f"{shown(folder.name)}: predictions without a mask, not used; {len(folder.unmatched):,}: "
+                f"{listed(folder.unmatched)}"
             )
     return said
 
@@ -54,8 +57,8 @@ def problems(table: ScoreTable, *, partial: bool) -> list[str]:
         said += _unreadable(folder.name, folder.unreadable)
         if folder.missing and not partial:
             said.append(
-                f"{folder.name}: no prediction for {len(folder.missing):,} of {len(table.ids):,} masks: "
-                f"{some(folder.missing)}; its scores leave them out (--partial accepts that)"
+                f"{shown(folder.name)}: no prediction for {len(folder.missing):,} of {len(table.ids):,} masks: "
+                f"{listed(folder.missing)}; its scores leave them out (--partial accepts that)"
             )
     return said
 
@@ -63,7 +66,9 @@ def problems(table: ScoreTable, *, partial: bool) -> list[str]:
 def as_json(table: ScoreTable) -> str:
     """Return all but what belongs to single images."""
     kept = attrs.asdict(table, filter=lambda attribute, _: attribute.name not in _BY_IMAGE)
-    return json.dumps(to_plain({"masks": len(table.ids), **kept}), indent=2, ensure_ascii=False, allow_nan=False)
+    plain = to_plain({"masks": len(table.ids), **kept})
+    # a name that is not UTF-8 has no form in JSON: it stands there as it is printed
+    return json.dumps(_printable(plain), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def as_csv(table: ScoreTable) -> str:
@@ -76,11 +81,26 @@ def as_csv(table: ScoreTable) -> str:
         for folder in table.folders:
             values = (float(folder.per_image[name][row]) for name in names)
             cells = ("" if math.isnan(value) else repr(value) for value in values)
-            writer.writerow([id_, folder.name, *cells, folder.oddities[row]])
+            writer.writerow([_cell(id_), _cell(folder.name), *cells, _cell(folder.oddities[row])])
     return file.getvalue()
 
 
+def _cell(text: str) -> str:
+    """Return a text as a cell that no spreadsheet program takes for a formula."""
+    cell = shown(text)
+    return f"'{cell}" if cell.lstrip().startswith(("=", "+", "-", "@")) else cell
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list) else value
+
+
 def _unreadable(name: str, faults: Sequence[str]) -> list[str]:
+    name = shown(name)
     more = [f"{name}: {len(faults) - _SHOWN:,} more cannot be read; --json lists all"] * (len(faults) > _SHOWN)
     return [*(f"{name}: cannot be used: {fault}" for fault in faults[:_SHOWN]), *more]
 

@@ -179,11 +179,11 @@ def test_a_missing_list_of_ids_is_named(folder: Folder) -> None:
 
 def test_a_folder_without_images_says_what_it_holds(folder: Folder) -> None:
     (folder.root / "empty").mkdir()
-    for name in ("a.heic", "b.heic"):
+    for name in ("a.psd", "b.psd"):
         (folder.root / "empty" / name).touch()
     with pytest.raises(DataError, match=r"no image in .*empty") as caught:
         folder.read(images=str(folder.root / "empty"))
-    assert "2 .heic" in caught.value.cause
+    assert "2 .psd (a.psd, b.psd; to read them: save as PNG" in caught.value.cause
 
 
 def test_everything_that_is_wrong_comes_at_once(folder: Folder) -> None:
@@ -227,7 +227,7 @@ def test_everything_that_is_wrong_comes_at_once(folder: Folder) -> None:
 
 def test_many_of_a_kind_are_counted_and_the_first_named(folder: Folder) -> None:
     for path in (folder.root / "masks").iterdir():
-        path.rename(path.with_name("x" + path.name))
+        path.rename(path.with_name(f"{'uvwxyz'[int(path.stem[1])]}.png"))
     with pytest.raises(DataError, match="image without a mask, 6: a0, a1, a2, a3, a4 and 1 more"):
         folder.read()
 

@@ -147,7 +147,7 @@ def test_folders_are_mirrored_and_what_is_no_image_is_counted(tmp_path: Path) ->
     (folder / "notes.txt").write_text("no image")
     planned = plan([folder], tmp_path / "out")
     assert [job.name.as_posix() for job in planned.jobs] == ["a", "deep/c.d", "deep/er/b"]
-    assert planned.skipped == 2
+    assert planned.left_out == (f"{folder}: left out: 1 .txt, 2 hidden",)
     assert run([folder], tmp_path / "out", kinds=["masks"]).done == 3
     assert names(tmp_path / "out") == ["a-mask.png", "deep/c.d-mask.png", "deep/er/b-mask.png"]
 
@@ -157,14 +157,16 @@ def test_an_image_given_twice_is_done_once(tmp_path: Path) -> None:
     assert run([path, tmp_path / "in", path], tmp_path / "out").done == 1
 
 
-def test_colliding_inputs_are_refused_by_name_before_any_work(tmp_path: Path) -> None:
+def test_inputs_that_collide_fail_and_the_others_are_done(tmp_path: Path) -> None:
     first, second = save(tmp_path / "in/a.jpg"), save(tmp_path / "in/a.png")
-    with pytest.raises(ConfigError) as caught:
-        plan([tmp_path / "in"], tmp_path / "out", ALL, overwrite=True)
-    assert f"{first} and {second} would both be written to {tmp_path / 'out/a-mask.png'}" in str(caught.value)
+    save(tmp_path / "in/b.png")
+    planned = plan([tmp_path / "in"], tmp_path / "out", ALL, overwrite=True)
+    assert [refused.source for refused in planned.refused] == [first, second]
+    for refused in planned.refused:
+        assert f"{first} and {second} would both be written to {tmp_path / 'out/a-mask.png'}" in refused.reason
+    assert [job.name.name for job in planned.jobs] == ["b"]
     other = save(tmp_path / "other/a.bmp")
-    with pytest.raises(ConfigError, match="collide"):
-        plan([first, other], tmp_path / "out", ALL, overwrite=False)
+    assert len(plan([first, other], tmp_path / "out", ALL, overwrite=False).refused) == 2
     assert not (tmp_path / "out").exists()
 
 
@@ -220,7 +222,8 @@ def test_outputs_beside_the_images_are_not_read_again(tmp_path: Path) -> None:
     for overwrite in (False, True):
         assert run([tmp_path], tmp_path, overwrite=overwrite).done == 2
     assert "a-mask-mask.png" not in names(tmp_path)
-    assert plan([tmp_path], tmp_path, ALL, overwrite=True).skipped == 8
+    left_out = plan([tmp_path], tmp_path, ALL, overwrite=True).left_out
+    assert left_out == (f"{tmp_path}: left out: 2 .json", "left out: 6 outputs of an earlier call")
 
 
 def test_an_image_given_by_name_is_never_replaced(tmp_path: Path) -> None:
@@ -242,7 +245,7 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in/notes.txt").write_text("")
     with pytest.raises(ConfigError, match="no images in") as caught:
         plan([tmp_path / "in"], tmp_path / "out", ALL, overwrite=False)
-    assert caught.value.cause.startswith("1 other files")
+    assert caught.value.cause.startswith(f"{tmp_path / 'in'}: left out: 1 .txt; images end in .apng")
 
 
 def test_bad_files_fail_one_by_one_and_the_rest_is_done(tmp_path: Path) -> None:
@@ -371,7 +374,10 @@ def test_command_done(tmp_path: Path, command: Callable[..., Any]) -> None:
     (tmp_path / "in/notes.txt").write_text("")
     result = command(tmp_path / "in", "--to", tmp_path / "new/out", "--model", "red", "--save", "masks, boxes")
     assert result.exit_code == 0, result.output
-    assert result.stdout == f"1 done, 0 failed, 1 other files skipped; results in {tmp_path / 'new/out'}\n"
+    assert result.stdout.splitlines() == [
+        f"1 done, 0 failed; results in {tmp_path / 'new/out'}",
+        f"{tmp_path / 'in'}: left out: 1 .txt",
+    ]
     assert names(tmp_path / "new/out") == ["a-box.json", "a-mask.png"]
 
 
