@@ -6,7 +6,11 @@ name is valid everywhere inside the program: `name_bytes` for hashes and keys, `
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["name_bytes", "printable"]
+
+_NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def name_bytes(name: str) -> bytes:
@@ -18,19 +22,14 @@ def name_bytes(name: str) -> bytes:
 
 
 def printable(text: str) -> str:
-    r"""Return text that any UTF-8 stream or file can hold, and that no terminal acts upon.
+    r"""Return text that any UTF-8 stream or file can hold, and that cannot steer a terminal.
 
-    Lone surrogates become U+FFFD, the replacement character; control characters, line breaks and tabs aside, become
-    escapes such as ``\x1b``.
+    Lone surrogates and control characters, line breaks and tabs aside, become escapes; so do the marks that turn the
+    direction of writing.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31mb\udce9")
+    'a\\x1b[31mb\\udce9'
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(map(_printable, text))
-
-
-def _printable(character: str) -> str:
-    code = ord(character)
-    if 0xD800 <= code <= 0xDFFF:
-        return "\N{REPLACEMENT CHARACTER}"
-    control = code < 0x20 or 0x7F <= code < 0xA0
-    return f"\\x{code:02x}" if control and character not in "\n\t" else character
+    return _NOT_SHOWN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

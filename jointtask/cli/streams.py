@@ -10,7 +10,7 @@ import io
 import os
 import sys
 
-from jointtask.tools.text import printable
+from jointtask.api.names import printable
 
 __all__ = ["echo", "prepare_streams"]
 

@@ -15,7 +15,7 @@ from jointtask.api.errors import ConfigError
 from jointtask.em.state import Checkpoint
 from jointtask.running.checkpoint import latest_checkpoint, save_checkpoint
 from jointtask.running.lock import LOCK
-from jointtask.tools.files import write_atomic
+from jointtask.tools.files import remove_leftovers, write_atomic
 from jointtask.tools.plain import to_plain
 from jointtask.tools.tensorfile import save_tensors
 
@@ -65,6 +65,11 @@ class RunDirectory:
             path.unlink(missing_ok=True)
         for path in (self.path / "checkpoints").glob("*.safetensors"):
             path.unlink()
+
+    def remove_leftovers(self) -> None:
+        """Remove the temporary files of a process that was killed; only for the one that holds the lock."""
+        for folder in (self.path, self.path / "checkpoints"):
+            remove_leftovers(folder)
 
     def write_identity(self, config: str, versions: Mapping[str, Any]) -> None:
         """Write `config.toml` and `versions.json`, and make the folder of checkpoints."""
@@ -137,6 +142,9 @@ class ReadOnlyRunDirectory(RunDirectory):
 
     def clear(self) -> None:
         """Leave it as it is."""
+
+    def remove_leftovers(self) -> None:
+        """Leave them to the leader."""
 
     def write_identity(self, config: str, versions: Mapping[str, Any]) -> None:
         """Write nothing."""

@@ -131,6 +131,7 @@ def open_directory(
 ) -> list[str]:
     """Restore the state from the run directory, if it holds this run; return lines for the user."""
     notes: list[str] = []
+    directory.remove_leftovers()
     if fresh:
         directory.clear()
     elif directory.exists:

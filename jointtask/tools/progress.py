@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
+from jointtask.api.names import printable
 from jointtask.api.progress import Bar, Progress
 from jointtask.tools import text
 
@@ -98,7 +99,7 @@ class PlainProgress:
     def say(self, line: str) -> None:
         """Write one line at once; if nobody can read it any more, the work goes on."""
         with self._lock, suppress(OSError, ValueError):
-            print(text.printable(line), file=self._stream, flush=True)
+            print(printable(line), file=self._stream, flush=True)
 
 
 class _TerminalBar:
@@ -141,7 +142,7 @@ class TerminalProgress:
         began = time.monotonic()
         self._open += 1
         self._live.start()
-        task = self._live.add_task(text.printable(name), total=total, rate="")
+        task = self._live.add_task(printable(name), total=total, rate="")
         how = "stopped"
         try:
             yield _TerminalBar(self._live, task)
@@ -156,4 +157,4 @@ class TerminalProgress:
 
     def say(self, line: str) -> None:
         """Print one line above the live lines."""
-        self._live.console.print(text.printable(line))
+        self._live.console.print(printable(line))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ __all__ = [
     "label",
     "listing",
     "number",
-    "printable",
     "score",
     "sentence",
     "share",
@@ -30,8 +28,6 @@ __all__ = [
 MISSING = "–"  # noqa: RUF001 - an en dash is what a table shows for nothing
 
 NO_INTERVAL = "n/a"
-
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # the last two turn text around
 
 PERCENT = "\N{NO-BREAK SPACE}%"
 
@@ -111,17 +107,6 @@ def listing(names: Sequence[str], shown: int = 5, between: str = ", ") -> str:
     if len(names) <= shown:
         return written
     return f"{written}{between if between.strip() == '' else ' '}and {len(names) - shown:,} more"
-
-
-def printable(words: str) -> str:
-    r"""Write control characters as escapes, line breaks and tabs aside, so that a name cannot steer a terminal.
-
-    Examples
-    --------
-    >>> printable("a\x1b[31mb")
-    'a\\x1b[31mb'
-    """
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), words)
 
 
 def width(fraction: float) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from installed import others_installed
 
-from jointtask.tools.text import printable
+from jointtask.api.names import printable
 
 PLUGIN = """
 from jointtask import hookimpl
