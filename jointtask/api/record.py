@@ -161,6 +161,9 @@ class RunRecord:
         Whether the run came to its end.
     period : sequence of float or None, (D,)
         The period of each coordinate of the adjustment that is a ring, None for the others; may be shorter.
+    validated : mapping of str to ScoreRecord
+        Scores on the validation data, example by example: "start" by the networks after the warm-up (round 0), "latest"
+        by those after the last finished round.
     """
 
     name: str
@@ -176,3 +179,4 @@ class RunRecord:
     warnings: Sequence[str] = ()
     finished: bool = False
     period: Sequence[float | None] = ()
+    validated: Mapping[str, ScoreRecord] = field(factory=dict)

@@ -9,7 +9,7 @@ from attrs import Factory, asdict, define, frozen
 from cattrs import structure
 from torch import Tensor
 
-from jointtask.api.record import RoundRecord
+from jointtask.api.record import RoundRecord, ScoreRecord
 from jointtask.em.diagnostics import Diagnostics
 from jointtask.em.latents import Latents
 from jointtask.em.optimizer import TaskOptimizer
@@ -69,6 +69,8 @@ class State:
         Seconds of the unfinished round, by phase.
     timing : list of dict
         Seconds of the finished rounds, by round and phase.
+    validated : dict of str to ScoreRecord
+        Scores on the validation data after the warm-up ("start") and after the last finished round ("latest").
     """
 
     pair: Pair
@@ -85,6 +87,7 @@ class State:
     history: list[RoundRecord] = Factory(list)
     clock: dict[str, float] = Factory(dict)
     timing: list[dict[str, Any]] = Factory(list)
+    validated: dict[str, ScoreRecord] = Factory(dict)
 
     def checkpoint(self) -> Checkpoint:
         """Return everything that a run needs to go on from here."""
@@ -98,6 +101,7 @@ class State:
             tensors |= {f"diagnostics.{name}": tensor for name, tensor in self.diagnostics._asdict().items()}
         state: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         state |= {"record": asdict(self.record), "history": [asdict(record) for record in self.history]}
+        state["validated"] = {name: asdict(scores) for name, scores in self.validated.items()}
         return Checkpoint(tensors=tensors, state=state)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -106,6 +110,7 @@ class State:
             setattr(self, name, checkpoint.state[name])
         self.record = structure(checkpoint.state["record"], RoundRecord)
         self.history = structure(checkpoint.state["history"], list[RoundRecord])
+        self.validated = structure(checkpoint.state["validated"], dict[str, ScoreRecord])
         for role, module in self.pair.modules.items():
             module.load_state_dict(_under(checkpoint.tensors, f"model.{role}."))
         for role, optimizer in self.optimizers.items():

@@ -155,6 +155,7 @@ def finish_round(assembly: Assembly, state: State) -> RoundRecord:
                 world=assembly.world,
             )
         record = evolve(record, validation=scores.values)
+        state.validated["latest" if state.round > 0 else "start"] = scores
     state.history.append(record)
     state.timing.extend({"round": state.round, "phase": name, "seconds": took} for name, took in state.clock.items())
     state.round += 1

@@ -54,4 +54,4 @@ def describe(directory: RunDirectory, assembly: Assembly, versions: Mapping[str,
 
 def so_far(record: RunRecord, state: State) -> RunRecord:
     """Return the record with the rounds that the state has finished."""
-    return attrs.evolve(record, rounds=list(state.history), timing=list(state.timing))
+    return attrs.evolve(record, rounds=list(state.history), timing=list(state.timing), validated=dict(state.validated))
