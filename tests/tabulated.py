@@ -36,7 +36,7 @@ class TabulatedLocate(_Idle):
     """The prediction is where the line is highest and lowest."""
 
     def forward(self, batch: Any) -> Tensor:
-        line = batch["line"]
+        line = batch["values"]
         return torch.stack([line.argmax(dim=1), line.argmin(dim=1)], dim=1).float()
 
     def energy(self, prediction: Tensor, target: Tensor) -> Tensor:

@@ -258,7 +258,7 @@ def test_the_plugin_guide_is_a_plugin_that_runs(tmp_path: Path, capsys: pytest.C
     assert "threshold" in (tmp_path / "runs" / "toy" / "scores.txt").read_text()
     assert "First example" in (tmp_path / "runs" / "toy" / "report.html").read_text()
     assert "round 1: trained at" in capsys.readouterr().out
-    check_task(sys.modules["jointtask_file_page"].Constant(2), {"line": torch.zeros(4, 8)}, torch.rand(4, 2))
+    check_task(sys.modules["jointtask_file_page"].Constant(2), {"values": torch.zeros(4, 8)}, torch.rand(4, 2))
 
 
 def test_every_hook_has_a_section_in_the_plugin_guide() -> None:

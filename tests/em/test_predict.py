@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from attrs import evolve
 from torch import Tensor
@@ -23,15 +25,30 @@ class Relocating(Interval):
         return torch.stack([reference[:, 0] + quarter, reference[:, 1] - quarter], dim=1)
 
 
+class Silent:
+    """The same bridge, but it does not say what a reference covers."""
+
+    def __init__(self) -> None:
+        self._bridge = Relocating(IntervalSettings())
+
+    def relocate(self, frame: Tensor, reference: Tensor) -> Tensor:
+        return self._bridge.relocate(frame, reference)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "covers":
+            raise AttributeError(name)
+        return getattr(self._bridge, name)
+
+
 def make_pair() -> Pair:
     torch.manual_seed(0)
-    bridge = Relocating(IntervalSettings())
+    bridge: Any = Silent()
     return Pair(upstream=Locate().eval(), downstream=LabelPoints().eval(), bridge=bridge, device=torch.device("cpu"))
 
 
 def test_relocations_average_what_each_reference_gave() -> None:
     pair = make_pair()
-    batch = {"line": DATA.batch(range(3))["line"]}
+    batch = {"values": DATA.batch(range(3))["values"]}
     found = Predictor(pair, relocations=2).predict_frames(batch, IDS)
     with torch.no_grad():
         reference = pair.bridge.admit(pair.upstream(batch))
@@ -46,7 +63,7 @@ def test_relocations_average_what_each_reference_gave() -> None:
 
 def test_without_relocations_the_predicted_reference_stands() -> None:
     pair = make_pair()
-    batch = {"line": DATA.batch(range(3))["line"]}
+    batch = {"values": DATA.batch(range(3))["values"]}
     found = Predictor(pair).predict_frames(batch, IDS)
     with torch.no_grad():
         torch.testing.assert_close(found.reference, pair.bridge.admit(pair.upstream(batch)))
@@ -63,7 +80,7 @@ class Covering(Relocating):
 
 def test_a_place_that_one_reference_covers_takes_what_was_predicted_in_it() -> None:
     pair = evolve(make_pair(), bridge=Covering(IntervalSettings()))
-    batch = {"line": DATA.batch(range(3))["line"]}
+    batch = {"values": DATA.batch(range(3))["values"]}
     once, twice = (Predictor(pair, relocations=n).predict_frames(batch, IDS) for n in (0, 1))
     inside = pair.bridge.covers(twice.reference[:, None])[:, 0]  # type: ignore[attr-defined]
     covered = pair.bridge.covers(once.reference[:, None])[:, 0]  # type: ignore[attr-defined]
@@ -76,7 +93,7 @@ def test_a_place_that_one_reference_covers_takes_what_was_predicted_in_it() -> N
 
 
 def test_without_a_word_about_coverage_every_reference_counts_everywhere() -> None:
-    batch = {"line": DATA.batch(range(3))["line"]}
+    batch = {"values": DATA.batch(range(3))["values"]}
     pair = make_pair()
     plain, covering = (
         Predictor(p, relocations=1).predict_frames(batch, IDS)

@@ -280,12 +280,12 @@ def test_nan_stops_the_run_names_examples_and_keeps_the_last_good_state(
 
     def poisoned(self: Any, index: Any) -> Any:
         tensors = batch(self, index)
-        rows = [row for row, i in enumerate(index) if self.ids[i] == "0-007"]
-        tensors["line"][rows] = torch.nan
+        rows = [row for row, i in enumerate(index) if self.ids[i] == "0-0007"]
+        tensors["values"][rows] = torch.nan
         return tensors
 
     monkeypatch.setattr(module, "batch", poisoned)
-    with pytest.raises(NonFiniteError, match=r"not finite for 1 of 20 examples: 0-007") as caught:
+    with pytest.raises(NonFiniteError, match=r"not finite for 1 of 20 examples: 0-0007") as caught:
         start(tmp_path, registry)
     assert "optimizer.rate" in caught.value.remedy
     assert sorted(p.read_bytes() for p in (tmp_path / "runs" / "toy" / "checkpoints").iterdir()) == kept
@@ -347,7 +347,7 @@ def test_what_was_trained_predicts_without_the_annotation(finished: tuple[Path, 
     batch = bumps.batch(range(5))
     examples = [bumps.example(i) for i in range(5)]
     with_label = predictor.predict(batch, examples)
-    without = predictor.predict({"line": batch["line"]}, examples)
+    without = predictor.predict({"values": batch["values"]}, examples)
     assert all(torch.equal(a, b) for a, b in zip(with_label, without, strict=True))
     predictor.draws = 8
     frames = predictor.predict_frames(batch, bumps.ids)

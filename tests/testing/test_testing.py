@@ -29,7 +29,7 @@ class Averaged(Locate):
 
 class Coupled(Locate):
     def forward(self, batch: Any) -> Tensor:
-        return super().forward(batch) + batch["line"].mean()
+        return super().forward(batch) + batch["values"].mean()
 
 
 class Dead(Locate):
@@ -152,7 +152,7 @@ class Peeking(Interval):
 
 class Erasing(Interval):
     def condition(self, batch: Any, reference: Tensor) -> Any:
-        batch["line"].mul_(2)
+        batch["values"].mul_(2)
         return super().condition(batch, reference)
 
 
@@ -174,7 +174,7 @@ class Odds(Interval):
 class Forgetful(Interval):
     def augment(self, batch: Any, reference: Tensor, random: Any) -> Any:
         augmented = super().augment(batch, reference, random)
-        return augmented._replace(batch={"line": augmented.batch["line"]})
+        return augmented._replace(batch={"values": augmented.batch["values"]})
 
 
 class Relocating(Interval):
