@@ -16,7 +16,7 @@ import attrs
 
 from jointtask.registry.registry import Registry, load_registry
 from jointtask.registry.settings import Setting, settings_of
-from jointtask.runfile.schema import CompareTable, Optimizer, RunFile, SamplerTable, Table, TaskTable
+from jointtask.runfile.schema import CompareTable, OptimizerTable, RunFile, SamplerTable, Table, TaskTable
 from jointtask.tools.files import write_atomic
 
 __all__ = ["DISTRIBUTIONS", "commands_page", "run_file_page", "section"]
@@ -57,6 +57,7 @@ _TABLES: Sequence[tuple[str, str, type | None, str | None]] = (
     ("[bridge]", "bridge", None, "bridge"),
     ("[sampler]", "sampler", SamplerTable, "sampler"),
     ("[[proposal]]", "proposal", None, "proposal"),
+    ("[[observer]]", "observer", None, "observer"),
 )
 _HELP = {
     "data": "The data sets: what the networks learn from, what is scored after every round, what is scored at the end. "
@@ -81,10 +82,12 @@ def run_file_page(registry: Registry) -> str:
         if core is not None:
             parts.append(_table(settings_of(core, without=[field.name for field in attrs.fields(Table)])))
         if core is TaskTable:
-            parts.append(f"### `optimizer`\n\n{_first_line(Optimizer)}\n")
-            parts.append(_table(settings_of(Optimizer)))
+            parts.append(f"### `optimizer`\n\n{_first_line(OptimizerTable)}\n")
+            parts.append(_table(settings_of(OptimizerTable, without=["settings"])))
         if kind is not None:
             parts += [section(registry, kind, distribution) for distribution in DISTRIBUTIONS]
+        if core is TaskTable:
+            parts += [section(registry, each, owner) for each in ("optimizer", "schedule") for owner in DISTRIBUTIONS]
         if name == "evaluate":
             parts += [section(registry, each, owner) for each in ("metric", "predictor") for owner in DISTRIBUTIONS]
     return "\n".join(filter(None, [*parts, COMPARE, _table(settings_of(CompareTable))]))

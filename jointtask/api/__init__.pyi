@@ -16,6 +16,8 @@ from .errors import ConfigError, DataError, PluginError, RunError, UserError, di
 from .grid import LatentGrid
 from .metric import Metric, Summary, definitions
 from .names import name_bytes, printable
+from .observer import Observer, StepRecord
+from .optimizer import OptimizerFactory, Schedule
 from .panel import Draw, Panel, PanelData, PanelExample
 from .progress import Bar, Progress
 from .proposal import History, ProposalTerm
@@ -53,6 +55,8 @@ __all__ = [
     "MemoryDataset",
     "Metric",
     "NoSettings",
+    "Observer",
+    "OptimizerFactory",
     "OracleRecord",
     "Panel",
     "PanelComponent",
@@ -69,7 +73,9 @@ __all__ = [
     "Sampler",
     "SamplerComponent",
     "SamplerRecord",
+    "Schedule",
     "ScoreRecord",
+    "StepRecord",
     "Streams",
     "Summary",
     "SurrogateTask",

@@ -24,6 +24,7 @@ def setting(
     validator: Callable[[Any, Any, Any], Any] | None = None,
     path: bool = False,
     component: str = "",
+    default_component: str = "",
     named: str = "",
     training_only: bool = False,
 ) -> Any:
@@ -47,6 +48,8 @@ def setting(
         Whether the value is a path, which is resolved against the working directory and stored absolute.
     component : str
         Kind of component that the table or the string names; "" for any other value.
+    default_component : str
+        Name of the component where the table is missing or names none.
     named : str
         Kind of component whose name may stand in the place of a path; a file of that name goes first.
     training_only : bool
@@ -78,7 +81,13 @@ def setting(
     checks += [validator] if validator is not None else []
     if default is None:
         checks = [validators.optional(check) for check in checks]
-    marks = {"path": path, "component": component, "named": named, "training_only": training_only}
+    marks = {
+        "path": path,
+        "component": component,
+        "default_component": default_component,
+        "named": named,
+        "training_only": training_only,
+    }
     metadata = {"help": help, **{name: value for name, value in marks.items() if value}}
     made = {"factory": factory} if factory is not None else {"default": default}
     return attrs.field(**made, validator=checks or None, metadata=metadata)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from jointtask.api.component import Context
 from jointtask.api.dataset import Dataset
 from jointtask.api.metric import Metric
+from jointtask.api.observer import Observer
 from jointtask.api.randomness import derive
 from jointtask.em.estep import EStep
 from jointtask.em.pair import Pair
@@ -42,6 +43,8 @@ class Assembly:
         Metrics by component name, the leading one first.
     predictors : mapping of str to callable
         Functions ``predict(example)`` by component name.
+    observers : mapping of str to Observer
+        Observers by what messages call them; none but in the leader.
     world : World
         The processes that share the run.
     """
@@ -56,6 +59,7 @@ class Assembly:
     estep: EStep
     metrics: Mapping[str, Metric]
     predictors: Mapping[str, Any]
+    observers: Mapping[str, Observer] = field(factory=dict)
     world: World = ALONE
 
     @property

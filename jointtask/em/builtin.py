@@ -11,8 +11,10 @@ from attrs import frozen
 from jointtask.api import hookimpl
 from jointtask.api.component import Component, Context, NoSettings, SamplerComponent
 from jointtask.api.setting import setting
+from jointtask.em.schedules import jointtask_schedules
+from jointtask.em.torch_optimizers import jointtask_optimizers
 
-__all__ = ["Chain", "GaussianProposal", "Sweeps", "UpstreamProposal"]
+__all__ = ["Chain", "GaussianProposal", "Sweeps", "UpstreamProposal", "jointtask_optimizers", "jointtask_schedules"]
 
 
 @frozen

@@ -2,68 +2,67 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
+from attrs import frozen
 from torch import Tensor, nn
 
 from jointtask.api.errors import ConfigError, PluginError, RunError
+from jointtask.api.optimizer import OptimizerFactory, Schedule
 from jointtask.api.task import Task
-from jointtask.runfile.schema import Optimizer
+from jointtask.runfile.schema import OptimizerTable
 
-__all__ = ["TaskOptimizer", "make_optimizer", "schedule_factor"]
+__all__ = ["Plan", "TaskOptimizer", "make_optimizer"]
 
 _STEPS = "steps"
+_NUMBERS = {int: torch.int64, float: torch.float64}
 
 
-def schedule_factor(table: Optimizer, step: int, total_epochs: int, steps_per_epoch: int) -> float:
-    """Return the factor on every rate at one step: a function of the step alone, so a resumed run needs no more.
+@frozen(eq=False)
+class Plan:
+    """What a task's optimizer does step by step.
 
-    Parameters
+    Attributes
     ----------
-    table : Optimizer
-        The settings of the optimizer.
-    step : int
-        Number of the step, from 0.
-    total_epochs : int
+    algorithm : OptimizerFactory
+        The optimizer that the table names.
+    schedule : Schedule
+        The schedule that the table names.
+    epochs : int
         Number of epochs of the whole run, warm-up included.
     steps_per_epoch : int
         Number of steps in an epoch, at least 1.
-
-    Returns
-    -------
-    float
-        At least 0.
     """
-    rise = min(1.0, (step + 1) / (table.warmup_steps + 1))
-    if table.schedule == "cosine":
-        done = step / max(1, total_epochs * steps_per_epoch)
-        return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
-    if table.schedule == "step":
-        return rise * table.step_factor ** (step // steps_per_epoch // table.step_epochs)
-    return rise
+
+    algorithm: OptimizerFactory
+    schedule: Schedule
+    epochs: int
+    steps_per_epoch: int
 
 
-def make_optimizer(task: nn.Module, table: Optimizer, total_epochs: int, steps_per_epoch: int) -> TaskOptimizer:
-    """Make the optimizer that a run file asks for.
+def make_optimizer(role: str, task: nn.Module, table: OptimizerTable, plan: Plan) -> TaskOptimizer:
+    """Make the optimizer of one task.
 
-    Parameters whose rate is 0 stop requiring gradients, and those that the network froze itself stay as they are.
+    Parameters whose rate is 0 stop requiring gradients; those that the network froze itself stay frozen.
 
     Parameters
     ----------
+    role : str
+        "upstream" or "downstream", for errors.
     task : torch.nn.Module
         A `jointtask.api.task.Task`, on its device.
-    table : Optimizer
+    table : OptimizerTable
         The settings.
-    total_epochs, steps_per_epoch : int
-        For the schedule.
+    plan : Plan
+        The optimizer and the schedule that the settings name, and the length of the run.
 
     Raises
     ------
     ConfigError
-        If `rates` names a group that the task does not have, or gives a rate to one that its network keeps frozen.
+        If `rates` names a group that the task does not have, or gives a rate to one that its network keeps frozen; or
+        if the optimizer refuses its settings.
     PluginError
         If a parameter of the task is in no group, or in two.
     """
@@ -71,7 +70,7 @@ def make_optimizer(task: nn.Module, table: Optimizer, total_epochs: int, steps_p
     unknown = sorted(set(table.rates) - set(groups))
     if unknown:
         raise ConfigError(
-            f"optimizer.rates names no parameter group: {', '.join(unknown)}",
+            f"{role}.optimizer.rates names no parameter group: {', '.join(unknown)}",
             remedy=f"the groups of {type(task).__name__} are: {', '.join(sorted(groups))}",
         )
     group_of = {id(parameter): name for name, members in groups.items() for parameter in members}
@@ -79,13 +78,13 @@ def make_optimizer(task: nn.Module, table: Optimizer, total_epochs: int, steps_p
     if len(group_of) != sum(map(len, groups.values())) or group_of.keys() != {id(p) for p in named.values()}:
         lost = [name for name, parameter in named.items() if id(parameter) not in group_of]
         raise PluginError(
-            f"{type(task).__name__}.parameter_groups does not hold every parameter exactly once",
+            f"the {role} task: {type(task).__name__}.parameter_groups does not hold every parameter exactly once",
             cause=f"in no group: {', '.join(lost)}" if lost else "a parameter is in two groups, or not the module's",
         )
     for group, members in groups.items():
         if table.rates.get(group, 0.0) > 0 and members and not any(p.requires_grad for p in members):
             raise ConfigError(
-                f"optimizer.rates gives a rate to '{group}', which this network keeps frozen",
+                f"{role}.optimizer.rates gives a rate to '{group}', which this network keeps frozen",
                 remedy="remove the rate, or choose another network",
             )
 
@@ -96,53 +95,64 @@ def make_optimizer(task: nn.Module, table: Optimizer, total_epochs: int, steps_p
             parameter.requires_grad_(False)
         if parameter.requires_grad:
             rates[name] = rate
-    return TaskOptimizer({name: named[name] for name in rates}, rates, table, total_epochs, steps_per_epoch)
+    return TaskOptimizer(role, {name: named[name] for name in rates}, rates, table, plan)
 
 
 class TaskOptimizer:
-    """SGD with momentum or AdamW over named parameters, each with its own rate; made by `make_optimizer`.
+    """The optimizer of one task over named parameters, each with its own rate; made by `make_optimizer`.
 
     Parameters
     ----------
+    role : str
+        "upstream" or "downstream", for errors.
     parameters : mapping of str to Parameter
-        What is trained.
+        The parameters that learn, by name.
     rates : mapping of str to float
-        The rate of each, before the schedule.
-    table : Optimizer
+        The rate of each parameter, before the schedule.
+    table : OptimizerTable
         The other settings.
-    total_epochs, steps_per_epoch : int
-        For the schedule.
+    plan : Plan
+        The optimizer and the schedule that the settings name, and the length of the run.
 
     Attributes
     ----------
     steps : int
-        Steps made so far.
+        Number of steps so far.
     """
 
     def __init__(
         self,
+        role: str,
         parameters: Mapping[str, nn.Parameter],
         rates: Mapping[str, float],
-        table: Optimizer,
-        total_epochs: int,
-        steps_per_epoch: int,
+        table: OptimizerTable,
+        plan: Plan,
     ) -> None:
         self.steps = 0
+        self._role = role
         self._parameters = dict(parameters)
         self._table = table
-        self._total_epochs = total_epochs
-        self._steps_per_epoch = steps_per_epoch
-        settings: dict[tuple[float, float], list[nn.Parameter]] = {}
+        self._plan = plan
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in parameters.items():
             decay = 0.0 if _is_bias(name) else table.weight_decay
-            settings.setdefault((rates[name], decay), []).append(parameter)
-        self._rates = [rate for rate, _ in settings]
-        groups = [{"params": members, "weight_decay": decay} for (_, decay), members in settings.items()]
+            groups.setdefault((rates[name], decay), []).append(parameter)
+        self._rates = [rate for rate, _ in groups]
         self._optimizer: torch.optim.Optimizer | None = None
-        if groups and table.name == "sgd":
-            self._optimizer = torch.optim.SGD(groups, lr=0.0, momentum=table.momentum)
-        elif groups:
-            self._optimizer = torch.optim.AdamW(groups, lr=0.0)
+        if groups:
+            self._optimizer = plan.algorithm(
+                [{"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in groups.items()]
+            )
+            if table.weight_decay > 0 and "weight_decay" not in self._optimizer.defaults:
+                raise ConfigError(
+                    f"{role}.optimizer: '{table.name}' has no weight decay", remedy="remove weight_decay from its table"
+                )
+        self._made = self._group_numbers()
+
+    @property
+    def rate(self) -> float:
+        """The largest learning rate of the next step; 0 if nothing learns."""
+        return max(self._rates, default=0.0) * self._factor()
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -161,24 +171,47 @@ class TaskOptimizer:
             self._require_gradients()
         if self._table.clip > 0:
             torch.nn.utils.clip_grad_norm_(self._parameters.values(), self._table.clip)
-        factor = schedule_factor(self._table, self.steps, self._total_epochs, self._steps_per_epoch)
         if self._optimizer is not None:
+            factor = self._factor()
             for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
                 group["lr"] = rate * factor
             self._optimizer.step()
         self.steps += 1
 
-    def state_tensors(self) -> dict[str, Tensor]:
-        """Return the whole state as contiguous tensors by name: ``steps``, and ``<parameter>:<slot>`` for each slot.
+    def _factor(self) -> float:
+        """Return the factor on every rate at the next step."""
+        rise = min(1.0, (self.steps + 1) / (self._table.warmup_steps + 1))
+        steps = self._plan.epochs * self._plan.steps_per_epoch
+        return rise * self._plan.schedule(self.steps, steps, self._plan.steps_per_epoch)
 
-        The tensors may share memory with the optimizer: write or copy them before the next step.
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return the whole state as contiguous tensors by name.
+
+        ``steps``; ``<parameter>:<slot>`` for each slot, followed by ``#`` and the type if it is a number and no tensor;
+        and ``:<group>:<key>`` for each number that the optimizer has changed in a parameter group. Tensors may share
+        memory with the optimizer: write or copy them before the next step.
+
+        Raises
+        ------
+        RunError
+            If the optimizer keeps something else, which could not be restored.
         """
         state = {_STEPS: torch.tensor(self.steps)}
         for name, parameter in self._parameters.items():
             for slot, value in self._slots(parameter).items():
                 if isinstance(value, Tensor):
                     state[f"{name}:{slot}"] = value.detach().contiguous()
-        return state
+                elif type(value) in _NUMBERS:
+                    state[f"{name}:{slot}#{type(value).__name__}"] = torch.tensor(value, dtype=_NUMBERS[type(value)])
+                elif value is not None:
+                    kind = type(value).__name__
+                    raise RunError(
+                        f"{self._role}.optimizer: '{self._table.name}' keeps a {kind}, '{slot}', in its state",
+                        cause="a checkpoint holds tensors and numbers alone",
+                        remedy="choose another optimizer",
+                    )
+        changed = {key: value for key, value in self._group_numbers().items() if self._made[key] != value}
+        return state | {f":{group}:{key}": torch.tensor(value) for (group, key), value in changed.items()}
 
     def load_state_tensors(self, state: Mapping[str, Tensor]) -> None:
         """Continue exactly where `state_tensors` was called.
@@ -188,36 +221,66 @@ class TaskOptimizer:
         RunError
             If the state is that of other parameters; nothing is then changed.
         """
-        slots: dict[str, dict[str, Tensor]] = {name: {} for name in self._parameters}
+        if _STEPS not in state:
+            raise RunError("the saved optimizer state does not say how many steps were made")
+        slots: dict[str, dict[str, Any]] = {name: {} for name in self._parameters}
+        numbers: dict[tuple[int, str], Any] = {}
         for key, value in state.items():
             name, _, slot = key.rpartition(":")
             if key == _STEPS:
                 continue
+            if name.startswith(":"):
+                numbers[int(name[1:]), slot] = value.item()
+                continue
             parameter = self._parameters.get(name)
-            if parameter is None or value.shape not in ((), parameter.shape):
+            if parameter is None or not _fits(value, parameter):
                 raise RunError(f"the saved optimizer state does not fit this network: {key} {tuple(value.shape)}")
-            # A layout other than the parameter's would take another code path, and round differently.
-            slots[name][slot] = (
-                value.clone() if value.ndim == 0 and slot == "step" else torch.empty_like(parameter).copy_(value)
-            )
-        if _STEPS not in state:
-            raise RunError("the saved optimizer state does not say how many steps were made")
+            slot, _, number = slot.partition("#")
+            slots[name][slot] = value.item() if number else _placed(value, slot, parameter)
         self.steps = int(state[_STEPS])
         if self._optimizer is not None:
             for name, parameter in self._parameters.items():
                 self._optimizer.state[parameter] = slots[name]
+            for (group, key), number in numbers.items():
+                self._optimizer.param_groups[group][key] = number
 
     def _slots(self, parameter: nn.Parameter) -> Mapping[str, Any]:
         return {} if self._optimizer is None else self._optimizer.state.get(parameter, {})
 
+    def _group_numbers(self) -> dict[tuple[int, str], int | float]:
+        """Return the numbers in the parameter groups, but for the rate, by number of the group and key."""
+        groups = [] if self._optimizer is None else self._optimizer.param_groups
+        return {
+            (number, key): value
+            for number, group in enumerate(groups)
+            for key, value in group.items()
+            if key != "lr" and type(value) in (int, float)
+        }
+
     def _require_gradients(self) -> None:
         lost = [name for name, parameter in self._parameters.items() if parameter.grad is None]
         if lost:
+            count = f"{len(lost)} of {len(self._parameters)}"
             raise RunError(
-                f"{len(lost)} of {len(self._parameters)} parameters got no gradient: {', '.join(lost[:6])}",
+                f"{count} {self._role} parameters got no gradient: {', '.join(lost[:6])}",
                 cause="they do not take part in the energy, so they would never learn",
                 remedy="mend the network, or freeze them: a rate of 0 for their group in optimizer.rates",
             )
+
+
+def _fits(value: Tensor, parameter: nn.Parameter) -> bool:
+    """Say whether a slot can be a parameter's: of its shape, or of one that extends to it, as of a factored moment."""
+    if value.ndim > parameter.ndim:
+        return False
+    ends = zip(reversed(value.shape), reversed(parameter.shape), strict=False)
+    return all(size in (1, whole) for size, whole in ends)
+
+
+def _placed(value: Tensor, slot: str, parameter: nn.Parameter) -> Tensor:
+    """Return a slot as the optimizer would have made it: a layout other than the parameter's rounds differently."""
+    if value.shape == parameter.shape and not (value.ndim == 0 and slot == "step"):
+        return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    return value.clone() if slot == "step" else value.to(parameter.device, copy=True)
 
 
 def _is_bias(name: str) -> bool:

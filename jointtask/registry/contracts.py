@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,9 +13,10 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from jointtask.api.errors import PluginError
+from jointtask.api.errors import ConfigError, PluginError
 from jointtask.api.grid import LatentGrid
 from jointtask.api.metric import Metric, Summary
+from jointtask.api.observer import Observer
 from jointtask.api.proposal import History, ProposalTerm
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler, Target
@@ -152,6 +154,42 @@ def _callable(built: Any, what: str, expected: str, module: str) -> Any:
     return built
 
 
+def _optimizer(built: Any, what: str) -> Any:
+    see = "jointtask.api.optimizer.OptimizerFactory"
+    factory = _callable(built, what, "a function make(groups)", see)
+
+    def make(groups: Any) -> torch.optim.Optimizer:
+        try:
+            optimizer = factory(groups)
+        except (ValueError, TypeError) as error:  # what torch raises for a setting out of its range
+            raise ConfigError(f"{what} refuses its settings or parameters", cause=str(error)) from error
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise _fault(what, f"made a {type(optimizer).__name__}", "a torch.optim.Optimizer", see)
+        return optimizer
+
+    return make
+
+
+def _schedule(built: Any, what: str) -> Any:
+    see = "jointtask.api.optimizer.Schedule"
+    schedule = _callable(built, what, "a function factor(step, steps, steps_per_epoch)", see)
+
+    def factor(step: int, steps: int, steps_per_epoch: int) -> float:
+        value = schedule(step, steps, steps_per_epoch)
+        if not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise _fault(what, f"gave the factor {value!r} at step {step}", "a finite number of at least 0", see)
+        return float(value)
+
+    return factor
+
+
+def _observer(built: Any, what: str) -> Any:
+    if not isinstance(built, Observer):
+        expected = "a subclass of Observer"
+        raise _fault(what, f"was built as {type(built).__name__}", expected, "jointtask.api.observer.Observer")
+    return built
+
+
 def check_draws(draws: Any, examples: int, states: int, what: str) -> None:
     """Raise if a sampler broke its contract.
 
@@ -204,6 +242,9 @@ CONTRACTS: Mapping[str, Callable[[Any, str], Any]] = {
     "metric": _metric,
     "panel": lambda built, what: _callable(built, what, "a function draw(data)", "jointtask.api.panel.Draw"),
     "predictor": lambda built, what: _callable(built, what, "a function predict(example)", "docs/plugins.md"),
+    "optimizer": _optimizer,
+    "schedule": _schedule,
+    "observer": _observer,
     "reporter": lambda built, what: _callable(built, what, "a function write(record, directory)", "docs/plugins.md"),
 }
 """By kind of component: takes what was built and what to call it, and returns what is used of it."""

@@ -63,6 +63,24 @@ def jointtask_predictors() -> Iterable[Component]:
 
 
 @hookspec
+def jointtask_optimizers() -> Iterable[Component]:
+    """Give optimizers, for `optimizer`; `build` returns a function `make(groups) -> torch.optim.Optimizer`."""
+    raise NotImplementedError
+
+
+@hookspec
+def jointtask_schedules() -> Iterable[Component]:
+    """Give schedules of the learning rate; `build` returns a function `factor(step, steps, steps_per_epoch)`."""
+    raise NotImplementedError
+
+
+@hookspec
+def jointtask_observers() -> Iterable[Component]:
+    """Give observers, for `[[observer]]`; `build` returns a `jointtask.api.observer.Observer`."""
+    raise NotImplementedError
+
+
+@hookspec
 def jointtask_reporters() -> Iterable[Component]:
     """Give reporters; `build` returns a function `write(RunRecord, directory)`, called when a run has finished."""
     raise NotImplementedError

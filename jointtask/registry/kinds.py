@@ -34,6 +34,9 @@ class Kind:
     core: tuple[str, ...] | None = None
 
 
+OPTIMIZER_KEYS = ("name", "rate", "rates", "bias_rate", "weight_decay", "schedule", "warmup_steps", "clip")
+"""The keys of the core in the table of an optimizer."""
+
 KINDS: Mapping[str, Kind] = {
     "task": Kind("jointtask_tasks", Component, "task network", ("name", "weight", "optimizer")),
     "bridge": Kind("jointtask_bridges", Component, "bridge", ("name",)),
@@ -43,6 +46,9 @@ KINDS: Mapping[str, Kind] = {
     "metric": Kind("jointtask_metrics", Component, "metric"),
     "panel": Kind("jointtask_panels", PanelComponent, "panel"),
     "predictor": Kind("jointtask_predictors", Component, "predictor"),
+    "optimizer": Kind("jointtask_optimizers", Component, "optimizer", OPTIMIZER_KEYS),
+    "schedule": Kind("jointtask_schedules", Component, "schedule", ("name",)),
+    "observer": Kind("jointtask_observers", Component, "observer", ("name",)),
     "reporter": Kind("jointtask_reporters", Component, "reporter"),
 }
 """Every kind of component, by the name that `Registry.find` and ``jointtask components`` take."""

@@ -155,7 +155,8 @@ def either(choices: Sequence[str]) -> str:
 def _default(field: Attribute[Any]) -> str | None:
     default = field.default
     if default is attrs.NOTHING:
-        return None
+        name = field.metadata.get("default_component")
+        return json.dumps(name) if name else None
     if isinstance(default, FACTORY):
         if default.takes_self:
             return "from the other keys"

@@ -61,11 +61,14 @@ def load_data(
 def load_trained(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> RunFile:
     """Read the resolved run file of a run directory for use: what only training needs is left out.
 
-    A run whose sampler or proposal terms came with ``--plugin`` predicts without it.
+    A run whose sampler, proposal terms, optimizers or observers came with ``--plugin`` predicts without it.
     """
     data, _ = override(parse(path), overrides)
     em = {key: value for key, value in data.get("em", {}).items() if key != "draws"}
-    return structure({**data, "sampler": {"name": "none"}, "proposal": [], "em": em}, registry, str(path), RunFile)
+    for role in ("upstream", "downstream"):
+        data[role] = {**data.get(role, {}), "optimizer": {}}
+    data |= {"sampler": {"name": "none"}, "proposal": [], "observer": [], "em": em}
+    return structure(data, registry, str(path), RunFile)
 
 
 def load_evaluation(overrides: Sequence[str], registry: Registry) -> EvaluationFile:

@@ -11,13 +11,14 @@ import attrs
 import tomli_w
 
 from jointtask.api.errors import ConfigError
-from jointtask.runfile.schema import SamplerTable, Table, TaskTable
+from jointtask.runfile.schema import OptimizerTable, SamplerTable, Table, TaskTable
 
 __all__ = ["Setting", "apply", "flatten", "names_component", "override", "split"]
 
 Setting = tuple[Sequence[str], Any]
 """A key as its parts, and the value that it is given."""
 
+_ROLES = ("upstream", "downstream")
 _TABLES = {"upstream": TaskTable, "downstream": TaskTable, "sampler": SamplerTable}
 
 
@@ -58,7 +59,8 @@ def apply(data: Mapping[str, Any], settings: Sequence[Setting]) -> tuple[dict[st
         if names_component(keys) and isinstance(parent, dict):
             old = parent.get("name", value)
             if old != value:
-                core = {field.name for field in attrs.fields(_TABLES.get(keys[0], Table))}
+                cls = {1: _TABLES.get(keys[0], Table), 2: OptimizerTable if keys[1] == "optimizer" else Table}
+                core = {field.name for field in attrs.fields(cls.get(len(keys) - 1, Table))}
                 dropped = {key: parent.pop(key) for key in list(parent) if key not in core}
                 lost = ", ".join(f"{key} = {_toml(item)}" for key, item in dropped.items())
                 notes += [f"{'.'.join(keys[:-1])}: '{old}' became '{value}'; dropped {lost}"] if lost else []
@@ -112,7 +114,9 @@ def names_component(keys: Sequence[str]) -> bool:
     table = keys[:-1]
     return keys[-1] == "name" and (
         (len(table) == 1 and table[0] in ("upstream", "downstream", "bridge", "sampler"))
-        or (len(table) == 2 and table[0] in ("data", "proposal"))
+        or (len(table) == 2 and table[0] in ("data", "proposal", "observer"))
+        or (len(table) == 2 and table[0] in _ROLES and table[1] == "optimizer")
+        or (len(table) == 3 and table[0] in _ROLES and list(table[1:]) == ["optimizer", "schedule"])
     )
 
 

@@ -15,6 +15,7 @@ from jointtask.api.component import Component
 from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.registry.registry import Registry
 from jointtask.registry.settings import FACTORY, bound, leaves, optional, show, type_name, with_article
+from jointtask.runfile.earlier import modern_optimizer
 from jointtask.runfile.schema import ArmTable, CompareFile, DataFile, EvaluationFile, RunFile, Table
 
 __all__ = ["Fault", "FaultyFileError", "absolute", "structure"]
@@ -198,6 +199,7 @@ class _Reader:
         """Read the keys that `fields` describe, with types and bounds; None if one has a fault."""
         before = len(self.faults)
         fields = list(fields)
+        value = _with_default_components(fields, value)
         hints = get_type_hints(cls)
         values: dict[str, Any] = {}
         partial: Any = object.__new__(cls)
@@ -247,6 +249,19 @@ class _Reader:
         draws, estimate = _look(data, "em", "draws"), _look(data, "sampler", "estimate")
         if type(draws) is int and draws > 1 and estimate in (None, "best", "last"):
             self.fault("em.draws", f"must be 1 unless sampler.estimate is 'weighted', got {draws}")
+
+
+def _with_default_components(fields: Iterable[Attribute[Any]], value: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a table whose component tables that may be missing, or be a name alone, are tables with a name."""
+    tables: dict[str, object] = dict(value)
+    for field in fields:
+        if default := field.metadata.get("default_component"):
+            table = tables.get(field.name, {})
+            table = {"name": table} if isinstance(table, str) else table
+            if isinstance(table, dict):
+                table = {"name": default, **(modern_optimizer(table) if field.name == "optimizer" else table)}
+            tables[field.name] = table
+    return tables
 
 
 def _violation(partial: object, field: Attribute[Any], value: object) -> str:

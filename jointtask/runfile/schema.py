@@ -19,7 +19,7 @@ __all__ = [
     "EvaluateTable",
     "EvaluationData",
     "EvaluationFile",
-    "Optimizer",
+    "OptimizerTable",
     "PredictTable",
     "RunFile",
     "RunTable",
@@ -99,33 +99,33 @@ class DataTables:
     test: Table | None = setting(None, "what is scored once, at the end", component="dataset")
 
 
-@frozen
-class Optimizer:
+@frozen(kw_only=True)
+class OptimizerTable(Table):
     """`optimizer = { ... }` of a task: how the M-step trains it. The loss is the energy, averaged over the batch."""
 
-    name: Literal["sgd", "adamw"] = setting("adamw", "optimisation algorithm")
     rate: float = setting(1e-3, "learning rate", ge=0)
     rates: Mapping[str, float] = setting(
         factory=dict, help="learning rate by parameter group; 0 freezes the group", validator=_rates
     )
     bias_rate: float = setting(1.0, "factor on the learning rate of biases", ge=0)
-    momentum: float = setting(0.9, "momentum of sgd; adamw keeps its betas", ge=0, lt=1)
     weight_decay: float = setting(0.0, "weight decay of all parameters but biases", ge=0)
-    schedule: Literal["constant", "cosine", "step"] = setting(
-        "constant", "schedule of the learning rate over all epochs of the run"
+    schedule: Table = setting(
+        help="schedule of the learning rate over all epochs: its name, or a table with its settings",
+        component="schedule",
+        default_component="constant",
     )
-    step_epochs: int = setting(10, "epochs between two steps of the schedule 'step'", ge=1)
-    step_factor: float = setting(0.1, "factor of one step of the schedule 'step'", gt=0)
     warmup_steps: int = setting(0, "optimiser steps in which the rate rises linearly from 0", ge=0)
     clip: float = setting(0.0, "largest norm of the gradient; 0 is no limit", ge=0)
 
 
-@frozen
+@frozen(kw_only=True)
 class TaskTable(Table):
     """`[upstream]` and `[downstream]`: the component's own keys, and these."""
 
     weight: float = setting(1.0, "factor on the task's energy", ge=0)
-    optimizer: Optimizer = setting(factory=Optimizer, help="how the M-step trains the task")
+    optimizer: OptimizerTable = setting(
+        help="how the M-step trains the task", component="optimizer", default_component="adamw"
+    )
 
 
 @frozen
@@ -208,6 +208,7 @@ class RunFile:
     em: EmTable = setting(factory=EmTable, help="the schedule of the EM loop")
     predict: PredictTable = setting(factory=PredictTable, help="how a trained pair predicts")
     evaluate: EvaluateTable = setting(factory=EvaluateTable, help="what is scored")
+    observer: Sequence[Table] = setting((), "observers of the run, which cannot change it", component="observer")
 
     def components(self) -> Iterator[tuple[str, str]]:
         """Yield the kind and the name of every component that the file names."""
@@ -220,6 +221,8 @@ class RunFile:
             ("bridge", self.bridge),
             ("sampler", self.sampler),
             *(("proposal", term) for term in self.proposal),
+            *(("optimizer", task.optimizer) for task in (self.upstream, self.downstream)),
+            *(("schedule", task.optimizer.schedule) for task in (self.upstream, self.downstream)),
         ]
         yield from ((kind, table.name) for kind, table in tables if table is not None)
         yield from (("metric", name) for name in dict.fromkeys([*self.evaluate.metrics, *self.evaluate.each_round]))

@@ -18,7 +18,7 @@ from jointtask.api.proposal import ProposalTerm
 from jointtask.api.randomness import derive
 from jointtask.em.assembly import Assembly, chosen
 from jointtask.em.estep import EStep
-from jointtask.em.optimizer import TaskOptimizer, make_optimizer
+from jointtask.em.optimizer import Plan, TaskOptimizer, make_optimizer
 from jointtask.em.pair import Pair
 from jointtask.em.processes import ALONE, World
 from jointtask.registry.registry import Registry
@@ -97,6 +97,12 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         estep=estep,
         metrics=score_metrics([*runfile.evaluate.metrics, *runfile.evaluate.each_round], registry, context),
         predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
+        observers={
+            f"the observer '{table.name}' of {registry.source('observer', table.name)}": _build(
+                registry, "observer", table, context
+            )
+            for table in (runfile.observer if world.leader else ())
+        },
         world=world,
     )
 
@@ -153,7 +159,7 @@ def score_metrics(names: Sequence[str], registry: Registry, context: Context) ->
     return {name: _build_default(registry, "metric", name, context) for name in names}
 
 
-def assemble_optimizers(pair: Pair, runfile: RunFile, epochs: int, steps: int) -> dict[str, TaskOptimizer]:
+def assemble_optimizers(assembly: Assembly, epochs: int, steps: int) -> dict[str, TaskOptimizer]:
     """Make the optimizer of each network, by role, for a run of `epochs` epochs of `steps` steps.
 
     Raises
@@ -161,16 +167,27 @@ def assemble_optimizers(pair: Pair, runfile: RunFile, epochs: int, steps: int) -
     ConfigError
         If every parameter of both networks is frozen.
     """
-    tables = {"upstream": runfile.upstream, "downstream": runfile.downstream}
-    optimizers = {
-        role: make_optimizer(module, tables[role].optimizer, epochs, steps) for role, module in pair.modules.items()
-    }
+    runfile, pair = assembly.runfile, assembly.pair
+    optimizers = {}
+    for role, task in (("upstream", runfile.upstream), ("downstream", runfile.downstream)):
+        table = task.optimizer
+        plan = Plan(
+            algorithm=_build(assembly.registry, "optimizer", table, assembly.context),
+            schedule=_build(assembly.registry, "schedule", table.schedule, assembly.context),
+            epochs=epochs,
+            steps_per_epoch=steps,
+        )
+        optimizers[role] = make_optimizer(role, pair.modules[role], table, plan)
     if not pair.learning:
         raise ConfigError(
             "nothing would learn: every parameter of both networks is frozen",
             remedy="give at least one group of parameters a rate above 0 in optimizer.rate or optimizer.rates",
         )
     return optimizers
+
+
+def _build(registry: Registry, kind: str, table: Table, context: Context) -> Any:
+    return registry.find(kind, table.name).build(table.settings, context)
 
 
 def _build_default(registry: Registry, kind: str, name: str, context: Context) -> Any:

@@ -9,7 +9,7 @@ from jointtask.api.component import SamplerComponent
 from jointtask.api.progress import Progress
 from jointtask.em.assembly import Assembly
 from jointtask.registry.attribution import blaming
-from jointtask.runfile.schema import Optimizer, RunFile
+from jointtask.runfile.schema import RunFile
 from jointtask.running.assemble import assemble
 from jointtask.running.device import device_name
 from jointtask.running.expected import expected, few_steps
@@ -77,18 +77,6 @@ def unread_settings(runfile: RunFile, registry: Registry) -> list[str]:
     for position, table in enumerate(runfile.proposal):
         if sampler.proposal != "all" and table.name not in sampler.proposal:
             lines.append(f"proposal.{position} ('{table.name}'): the sampler '{sampler.name}' does not use it")
-    for role, task in (("upstream", runfile.upstream), ("downstream", runfile.downstream)):
-        lines += [f"{role}.optimizer.{key}: {why}" for key, why in _unread_by_optimizer(task.optimizer)]
     if runfile.evaluate.each_round and runfile.data.validation is None:
         lines.append("evaluate.each_round: there is no [data.validation]")
     return lines
-
-
-def _unread_by_optimizer(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
-    default = Optimizer()
-    if optimizer.name == "adamw" and optimizer.momentum != default.momentum:
-        yield "momentum", "adamw has none"
-    if optimizer.schedule != "step":
-        for key in ("step_epochs", "step_factor"):
-            if getattr(optimizer, key) != getattr(default, key):
-                yield key, f"the schedule is '{optimizer.schedule}'"

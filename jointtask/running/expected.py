@@ -134,7 +134,7 @@ def _learn(work: Assembly, examples: Examples, rows: Sequence[int]) -> None:
     """Take one training step of copies of the networks."""
     upstream, downstream = copy.deepcopy(work.pair.upstream), copy.deepcopy(work.pair.downstream)
     pair = attrs.evolve(work.pair, upstream=upstream, downstream=downstream)
-    optimizers = assemble_optimizers(pair, work.runfile, 1, 1)
+    optimizers = assemble_optimizers(attrs.evolve(work, pair=pair), 1, 1)
     batch = examples.batch(rows)
     pair.train(True)
     train_batch(pair, MStep(optimizers), 0, batch, pair.bridge.base(batch.tensors)[:, None])

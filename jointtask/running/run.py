@@ -121,7 +121,7 @@ def new_state(assembly: Assembly) -> State:
     steps = -(-len(assembly.train) // em.batch_size)
     return State(
         pair=pair,
-        optimizers=assemble_optimizers(pair, assembly.runfile, epochs, steps),
+        optimizers=assemble_optimizers(assembly, epochs, steps),
         latents=Latents.empty(len(assembly.train), assembly.estep.draws, pair.bridge.grid.dimensions),
     )
 

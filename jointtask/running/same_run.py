@@ -66,8 +66,8 @@ def require_same_run(directory: RunDirectory, assembly: Assembly, versions: Mapp
     new = _flat(resolved(assembly.runfile))
     before, now = directory.read_versions(), versions
     lines = _differences(
-        {key: value for key, value in old.items() if key not in _ASIDE},
-        {key: value for key, value in new.items() if key not in _ASIDE},
+        {key: value for key, value in old.items() if not _aside(key)},
+        {key: value for key, value in new.items() if not _aside(key)},
     )
     for part in ("plugins", "data", "start"):
         lines += _differences(_flat({part: before.get(part, type(now[part])())}), _flat({part: now[part]}))
@@ -89,6 +89,11 @@ def require_same_run(directory: RunDirectory, assembly: Assembly, versions: Mapp
         for name in loose
         if before.get(name) != now[name]
     ]
+
+
+def _aside(key: str) -> bool:
+    """Say whether a key may differ in the same run: observers watch, and change nothing."""
+    return key in _ASIDE or key.split(".")[0] == "observer"
 
 
 def _resolved(directory: RunDirectory, registry: Registry) -> Mapping[str, Any]:

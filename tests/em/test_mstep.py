@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from optimizing import optimizer
 from torch import Tensor
 from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
 
 from jointtask.api.randomness import Streams
 from jointtask.em.batches import ExampleBatch
 from jointtask.em.mstep import MStep, train_batch
-from jointtask.em.optimizer import make_optimizer
 from jointtask.em.pair import Pair
-from jointtask.runfile.schema import Optimizer
 
 DATA = Bumps(BumpData())
 BATCH = ExampleBatch(torch.arange(6), DATA.ids[:6], DATA.batch(range(6)))
@@ -45,8 +44,7 @@ def test_a_task_learns_from_its_training_loss_and_the_objective_keeps_its_energy
     assert torch.equal(pair.downstream_energy(downstream(condition.input), condition.target), energy)
     upstream = pair.upstream_energy(pair.predict_upstream(seen.batch), seen.reference)
 
-    table = Optimizer(name="sgd", rate=0.1, momentum=0.0)
-    optimizers = {role: make_optimizer(module, table, 1, 1) for role, module in pair.modules.items()}
+    optimizers = {role: optimizer(module, name="sgd", rate=0.1, momentum=0.0) for role, module in pair.modules.items()}
     minimised = train_batch(pair, MStep(optimizers), 0, BATCH, reference)
 
     for found, wanted in zip(downstream.parameters(), expected, strict=True):
@@ -62,8 +60,7 @@ def test_a_frozen_network_is_not_run() -> None:
     upstream.register_forward_pre_hook(lambda *_: pytest.fail("run for nothing"))
     pair = Pair(upstream, downstream, Interval(IntervalSettings()), torch.device("cpu"))
     before = [value.clone() for value in downstream.parameters()]
-    table = Optimizer(name="sgd", rate=0.1)
-    optimizers = {role: make_optimizer(module, table, 1, 1) for role, module in pair.modules.items()}
+    optimizers = {role: optimizer(module, name="sgd", rate=0.1) for role, module in pair.modules.items()}
     minimised = train_batch(pair, MStep(optimizers), 0, BATCH, pair.bridge.base(BATCH.tensors)[:, None])
     assert list(minimised) == ["downstream"]
     assert not any(torch.equal(new, old) for new, old in zip(downstream.parameters(), before, strict=True))

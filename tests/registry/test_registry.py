@@ -43,7 +43,8 @@ def test_builtin_samplers_say_what_they_are(light_registry: Registry) -> None:
 
 
 def test_core_keys_are_those_of_the_tables() -> None:
-    tables = {"task": TaskTable, "sampler": SamplerTable, "bridge": Table, "proposal": Table, "dataset": Table}
+    tables = {"task": TaskTable, "sampler": SamplerTable, "optimizer": OptimizerTable}
+    tables |= dict.fromkeys(("bridge", "proposal", "dataset", "schedule", "observer"), Table)
     for name, kind in KINDS.items():
         table = tables.get(name)
         keys = table and tuple(field.name for field in attrs.fields(table) if field.name != "settings")

@@ -53,7 +53,7 @@ def test_a_dumped_run_file_loads_back_equal(
 def test_a_dumped_run_file_has_every_default(light_registry: Registry, light_tables: Tables) -> None:
     tables = tomllib.loads(dump(structure(light_tables, light_registry, "light.toml", RunFile)))
     assert tables["sampler"] == {"name": "metropolis-hastings", "estimate": "best", "moves": 20}
-    assert tables["upstream"]["optimizer"]["schedule"] == "constant"
+    assert tables["upstream"]["optimizer"]["schedule"] == {"name": "constant"}
     assert tables["em"]["rounds"] == 5
     assert "validation" not in tables["data"]
 
