@@ -252,10 +252,13 @@ def test_the_plugin_guide_is_a_plugin_that_runs(tmp_path: Path, capsys: pytest.C
     file = tmp_path / "toy.toml"
     file.write_text(run_file(str(tmp_path / "runs")))
     used = ["upstream.name=constant", "proposal.1.name=small", 'evaluate.metrics=["error"]']
+    used += ["upstream.optimizer.name=lion", "upstream.optimizer.schedule=linear", "observer.0.name=csv"]
     runfile = load(file, [*used, 'evaluate.predictors=["threshold"]', "em.rounds=1"], registry)
     record = run(runfile, registry, fresh=False, progress=SilentProgress())
     assert [set(score.values) for score in record.scores] == [{"error"}, {"error"}]
     assert "threshold" in (tmp_path / "runs" / "toy" / "scores.txt").read_text()
+    steps = (tmp_path / "runs" / "toy" / "steps.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in steps] == ["step", *map(str, range(1, 16))]
     assert "First example" in (tmp_path / "runs" / "toy" / "report.html").read_text()
     assert "round 1: trained at" in capsys.readouterr().out
     check_task(sys.modules["jointtask_file_page"].Constant(2), {"values": torch.zeros(4, 8)}, torch.rand(4, 2))

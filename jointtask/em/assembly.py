@@ -10,9 +10,9 @@ from attrs import field, frozen
 from jointtask.api.component import Context
 from jointtask.api.dataset import Dataset
 from jointtask.api.metric import Metric
-from jointtask.api.observer import Observer
 from jointtask.api.randomness import derive
 from jointtask.em.estep import EStep
+from jointtask.em.observers import Observers
 from jointtask.em.pair import Pair
 from jointtask.em.processes import ALONE, World
 from jointtask.registry.registry import Registry
@@ -43,8 +43,8 @@ class Assembly:
         Metrics by component name, the leading one first.
     predictors : mapping of str to callable
         Functions ``predict(example)`` by component name.
-    observers : mapping of str to Observer
-        Observers by what messages call them; none but in the leader.
+    observers : Observers
+        The observers; none but in the leader.
     world : World
         The processes that share the run.
     """
@@ -59,7 +59,7 @@ class Assembly:
     estep: EStep
     metrics: Mapping[str, Metric]
     predictors: Mapping[str, Any]
-    observers: Mapping[str, Observer] = field(factory=dict)
+    observers: Observers = field(factory=Observers)
     world: World = ALONE
 
     @property

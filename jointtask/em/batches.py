@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from jointtask.api.component import Context
 from jointtask.api.dataset import Dataset
 from jointtask.api.proposal import ProposalTerm
 from jointtask.api.task import Batch
+from jointtask.api.tree import select_rows
 from jointtask.runfile.schema import RunFile
 from jointtask.tools.cache import CachedArrays, cached_arrays
 
@@ -41,6 +42,17 @@ class ExampleBatch:
     ids: Sequence[str]
     tensors: Batch
     share: float = 1.0
+
+    def split(self, size: int) -> Iterator[tuple[ExampleBatch, slice]]:
+        """Yield parts of at most `size` examples, each with its rows; the batch itself if it is no larger."""
+        examples = len(self.ids)
+        if examples <= size:
+            yield self, slice(None)
+            return
+        for start in range(0, examples, size):
+            rows = slice(start, min(start + size, examples))
+            share = self.share * (rows.stop - rows.start) / examples
+            yield ExampleBatch(self.positions[rows], self.ids[rows], select_rows(self.tensors, rows), share), rows
 
 
 class Examples:

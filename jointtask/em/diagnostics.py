@@ -151,7 +151,7 @@ def round_record(round: int, diagnostics: Diagnostics, grid: LatentGrid) -> Roun
         effective=mean(diagnostics.effective),
         oracle=comparison,
     )
-    adjustment = histograms(diagnostics.state, grid)
+    adjustment = tuple(histograms(diagnostics.state, grid))
     return RoundRecord(round=round, start=start, estimate=estimate, sampler=sampler, adjustment=adjustment)
 
 

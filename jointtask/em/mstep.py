@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from attrs import frozen
@@ -11,12 +12,13 @@ from torch import Tensor
 
 from jointtask.api.randomness import Streams, derive
 from jointtask.em.batches import ExampleBatch
+from jointtask.em.batchnorm import single_values_allowed
 from jointtask.em.finite import require_finite
 from jointtask.em.optimizer import TaskOptimizer
 from jointtask.em.pair import Pair
 from jointtask.em.processes import ALONE, World
 
-__all__ = ["MStep", "epoch_order", "train_batch"]
+__all__ = ["MStep", "Step", "epoch_order", "train_batch"]
 
 
 @frozen(eq=False)
@@ -31,11 +33,31 @@ class MStep:
         The run's seed: with the epoch and the ids, what augmentation and dropout depend on.
     world : World
         The processes that train together.
+    microbatch : int
+        Largest number of examples in one forward and backward pass; 0 is the whole batch. The gradients of all passes
+        are added up before the step.
     """
 
     optimizers: Mapping[str, TaskOptimizer]
     seed: int = 0
     world: World = ALONE
+    microbatch: int = 0
+
+
+class Step(NamedTuple):
+    """The outcome of one step, by role.
+
+    Attributes
+    ----------
+    losses : dict of str to float
+        What was minimised - the weighted energies, or what a task has in their place (`SurrogateTask`) - summed over
+        the whole batch; not of a network whose parameters are all frozen, which is not run.
+    gradient_norms : dict of str to float
+        Norm of the gradient over this process's examples, before clipping.
+    """
+
+    losses: dict[str, float]
+    gradient_norms: dict[str, float]
 
 
 def epoch_order(seed: int, epoch: int, examples: int) -> Tensor:
@@ -44,7 +66,7 @@ def epoch_order(seed: int, epoch: int, examples: int) -> Tensor:
     return torch.randperm(examples, generator=generator)
 
 
-def train_batch(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference: Tensor) -> dict[str, float]:
+def train_batch(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference: Tensor) -> Step:
     """Take one step of both optimizers.
 
     Parameters
@@ -62,15 +84,33 @@ def train_batch(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, refer
 
     Returns
     -------
-    dict of str to float
-        What was minimised - the weighted energies, or what a task has in their place (`SurrogateTask`) - "upstream" and
-        "downstream", summed over the whole batch. A network whose parameters are all frozen is not run, and not named.
+    Step
 
     Raises
     ------
     NonFiniteError
         If a loss or a gradient is not finite; no weight is changed then.
     """
+    for optimizer in mstep.optimizers.values():
+        optimizer.zero_grad()
+    sums: dict[str, float] = {}
+    for part, rows in batch.split(mstep.microbatch or len(batch.ids)):
+        single = single_values_allowed(pair.modules.values()) if len(part.ids) == 1 else nullcontext()
+        with single:
+            losses = _losses(pair, mstep, epoch, part, reference[rows])
+        total: Any = part.share * sum(value.mean() for value in losses.values())
+        total.backward()
+        for role, value in losses.items():
+            sums[role] = sums.get(role, 0.0) + (float(value.detach().sum()) if batch.share else 0.0)
+    norms = _gradient_norms(pair, batch.ids)
+    mstep.world.add_gradients(pair.modules.values())
+    for optimizer in mstep.optimizers.values():
+        optimizer.step()
+    return Step(mstep.world.total(sums), norms)
+
+
+def _losses(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference: Tensor) -> dict[str, Tensor]:
+    """Return the losses of the networks that learn, (B,) each, by role."""
     ids = batch.ids
     # Dropout draws from torch's global generator: seeded by the batch, a resumed run draws the same.
     torch.manual_seed(derive(mstep.seed, "dropout", epoch, *ids))
@@ -85,16 +125,16 @@ def train_batch(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, refer
         losses["downstream"] = loss.reshape(reference.shape[:2]).mean(dim=1)
     for role, value in losses.items():
         require_finite(value.detach(), ids, f"the {role} loss in training")
-    for optimizer in mstep.optimizers.values():
-        optimizer.zero_grad()
-    total: Any = batch.share * sum(value.mean() for value in losses.values())
-    total.backward()
+    return losses
+
+
+def _gradient_norms(pair: Pair, ids: Sequence[str]) -> dict[str, float]:
+    """Return the norm of each network's gradient, by role; raise if one is not finite."""
+    norms = {}
     for role, module in pair.modules.items():
-        norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
-        if norms:
-            require_finite(torch.stack(norms).norm().expand(len(ids)), ids, f"the gradient of the {role} network")
-    mstep.world.add_gradients(pair.modules.values())
-    for optimizer in mstep.optimizers.values():
-        optimizer.step()
-    sums = {role: float(value.detach().sum()) if batch.share else 0.0 for role, value in losses.items()}
-    return mstep.world.total(sums)
+        parts = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
+        if parts:
+            norm = torch.stack(parts).norm()
+            require_finite(norm.expand(len(ids)), ids, f"the gradient of the {role} network")
+            norms[role] = float(norm)
+    return norms

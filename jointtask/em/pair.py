@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from jointtask.api.bridge import Bridge
 from jointtask.api.task import Batch, Prediction, SurrogateTask
 from jointtask.api.tree import repeat_rows, to_float32
+from jointtask.em.batchnorm import hold_frozen_statistics
 
 __all__ = ["Pair"]
 
@@ -61,10 +62,12 @@ class Pair:
         }
 
     def train(self, mode: bool) -> None:
-        """Put both networks into training or evaluation mode."""
+        """Put both networks into training or evaluation mode; frozen batch normalisation stays in evaluation mode."""
         for module in self.modules.values():
             if module.training is not mode:  # walking through all layers takes as long as a small network's pass
                 module.train(mode)
+                if mode:
+                    hold_frozen_statistics(module)
 
     def predict_upstream(self, batch: Batch) -> Prediction:
         """Run the upstream network; predictions are float32 whatever the precision."""

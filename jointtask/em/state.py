@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from attrs import Factory, asdict, define, frozen
 from cattrs import structure
 from torch import Tensor
@@ -61,6 +62,14 @@ class State:
         Examples of the unfinished E-step or epoch that are done.
     sums : dict of str to float
         Losses of the unfinished epoch, or of the last one, summed over its examples, by role.
+    average : dict of str to Tensor
+        Moving average of the weights, by ``<role>.<name>``; empty unless `em.average` asks for it.
+    best : dict of str to Tensor
+        Weights of the best round, by ``<role>.<name>``; empty unless `em.keep` asks for them.
+    best_round : int or None
+        Round of the best validation score so far; None if `em.patience` and `em.keep` do not ask for it.
+    best_score : float or None
+        That score.
     record : RoundRecord
         What is known of the unfinished round.
     history : list of RoundRecord
@@ -83,6 +92,10 @@ class State:
     epoch: int = 0
     offset: int = 0
     sums: dict[str, float] = Factory(dict)
+    average: dict[str, Tensor] = Factory(dict)
+    best: dict[str, Tensor] = Factory(dict)
+    best_round: int | None = None
+    best_score: float | None = None
     record: RoundRecord = Factory(lambda: RoundRecord(round=0))
     history: list[RoundRecord] = Factory(list)
     clock: dict[str, float] = Factory(dict)
@@ -97,6 +110,8 @@ class State:
         for role, optimizer in self.optimizers.items():
             tensors |= {f"optimizer.{role}.{name}": tensor for name, tensor in optimizer.state_tensors().items()}
         tensors |= {f"latents.{name}": tensor for name, tensor in self.latents.tensors().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self.average.items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         if self.diagnostics is not None:
             tensors |= {f"diagnostics.{name}": tensor for name, tensor in self.diagnostics._asdict().items()}
         state: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
@@ -107,7 +122,8 @@ class State:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
         for name in _PLAIN:
-            setattr(self, name, checkpoint.state[name])
+            if name in checkpoint.state:
+                setattr(self, name, checkpoint.state[name])
         self.record = structure(checkpoint.state["record"], RoundRecord)
         self.history = structure(checkpoint.state["history"], list[RoundRecord])
         self.validated = structure(checkpoint.state["validated"], dict[str, ScoreRecord])
@@ -116,6 +132,8 @@ class State:
         for role, optimizer in self.optimizers.items():
             optimizer.load_state_tensors(_under(checkpoint.tensors, f"optimizer.{role}."))
         self.latents = Latents(**_under(checkpoint.tensors, "latents."))
+        self.average = _on(self.pair.device, _under(checkpoint.tensors, "average."))
+        self.best = _on(self.pair.device, _under(checkpoint.tensors, "best."))
         diagnostics = _under(checkpoint.tensors, "diagnostics.")
         self.diagnostics = Diagnostics(**diagnostics) if diagnostics else None
 
@@ -128,7 +146,11 @@ class State:
         return {**progress, "weights": weights}
 
 
-_PLAIN = ("round", "sampled", "epochs", "epoch", "offset", "sums", "clock", "timing")
+_PLAIN = ("round", "sampled", "epochs", "epoch", "offset", "sums", "clock", "timing", "best_round", "best_score")
+
+
+def _on(device: torch.device, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from attrs import evolve
 from torch import Tensor
 
+from jointtask.api.observer import StepRecord
 from jointtask.api.record import OWN, RoundRecord
 from jointtask.em.assembly import Assembly
 from jointtask.em.batches import Examples
 from jointtask.em.diagnostics import Diagnostics, round_record
 from jointtask.em.estep import Sampled, sample_batch
-from jointtask.em.mstep import MStep, epoch_order, train_batch
+from jointtask.em.kept import note_best, over, update_average, weights_in_use
+from jointtask.em.mstep import MStep, Step, epoch_order, train_batch
 from jointtask.em.predict import make_predictor
 from jointtask.em.score import score, through
 from jointtask.em.state import State
@@ -65,7 +67,7 @@ def train(
         Receives the record of each finished round.
     """
     em = assembly.runfile.em
-    while state.round <= em.rounds:
+    while not over(assembly, state):
         if state.round > 0 and not state.sampled:
             expect(assembly, examples, state, autosave)
         while state.epochs < (em.epochs_per_round if state.round > 0 else em.warmup_epochs):
@@ -73,6 +75,7 @@ def train(
         record = finish_round(assembly, state)
         autosave.save()
         observe(record)
+        assembly.observers.tell("round_finished", record)
 
 
 def expect(assembly: Assembly, examples: Examples, state: State, autosave: Autosave) -> None:
@@ -112,7 +115,7 @@ def maximise(assembly: Assembly, examples: Examples, state: State, autosave: Aut
     """Run one epoch of the M-step: every example once, augmented, in an order that depends on seed and epoch alone."""
     pair, runfile, total = assembly.pair, assembly.runfile, len(examples)
     order = epoch_order(runfile.run.seed, state.epoch, total)
-    mstep = MStep(state.optimizers, runfile.run.seed, assembly.world)
+    mstep = MStep(state.optimizers, runfile.run.seed, assembly.world, runfile.em.microbatch)
     if state.offset == 0:
         state.sums = {}
     label = f"round {state.round}: M-step" if state.round > 0 else "warm-up"
@@ -126,13 +129,31 @@ def maximise(assembly: Assembly, examples: Examples, state: State, autosave: Aut
                 batch = examples.batch(own.tolist(), share=share)
             with timed(state, "M-step"):
                 reference = _reference(pair.bridge.base(batch.tensors), own, state)
-                losses = train_batch(pair, mstep, state.epoch, batch, reference)
-            state.sums = {role: state.sums.get(role, 0.0) + loss for role, loss in losses.items()}
+                rates = {role: optimizer.rate for role, optimizer in state.optimizers.items()}
+                step = train_batch(pair, mstep, state.epoch, batch, reference)
+                if runfile.em.average:
+                    update_average(state, runfile.em.average)
+            state.sums = {role: state.sums.get(role, 0.0) + loss for role, loss in step.losses.items()}
+            if assembly.observers:
+                observe_step(assembly, state, step, rates, len(whole))
             state.offset += len(whole)
             bar.advance(len(whole))
             autosave.after_batch()
     pair.train(False)
     state.epoch, state.epochs, state.offset = state.epoch + 1, state.epochs + 1, 0
+
+
+def observe_step(assembly: Assembly, state: State, step: Step, rates: Mapping[str, float], examples: int) -> None:
+    """Tell the observers of a step over `examples` examples."""
+    record = StepRecord(
+        step=max(optimizer.steps for optimizer in state.optimizers.values()),
+        round=state.round,
+        epoch=state.epoch,
+        losses={role: loss / examples for role, loss in step.losses.items()},
+        gradient_norms=step.gradient_norms,
+        rates=rates,
+    )
+    assembly.observers.tell("step_finished", record)
 
 
 def finish_round(assembly: Assembly, state: State) -> RoundRecord:
@@ -142,7 +163,7 @@ def finish_round(assembly: Assembly, state: State) -> RoundRecord:
     record = evolve(state.record, training={role: loss / total for role, loss in state.sums.items()})
     names = assembly.runfile.evaluate.each_round or assembly.runfile.evaluate.metrics[:1]
     if assembly.validation is not None and names:
-        with timed(state, "evaluation"):
+        with timed(state, "evaluation"), weights_in_use(assembly.pair, state.average):
             predictor = make_predictor(assembly.pair, assembly.runfile)
             scores = score(
                 through(predictor),
@@ -155,7 +176,11 @@ def finish_round(assembly: Assembly, state: State) -> RoundRecord:
                 world=assembly.world,
             )
         record = evolve(record, validation=scores.values)
-        state.validated["latest" if state.round > 0 else "start"] = scores
+        note_best(assembly, state, record)
+        if state.round == 0:
+            state.validated["start"] = scores
+        elif not state.best or state.best_round == state.round:
+            state.validated["latest"] = scores
     state.history.append(record)
     state.timing.extend({"round": state.round, "phase": name, "seconds": took} for name, took in state.clock.items())
     state.round += 1

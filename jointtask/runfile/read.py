@@ -249,6 +249,10 @@ class _Reader:
         draws, estimate = _look(data, "em", "draws"), _look(data, "sampler", "estimate")
         if type(draws) is int and draws > 1 and estimate in (None, "best", "last"):
             self.fault("em.draws", f"must be 1 unless sampler.estimate is 'weighted', got {draws}")
+        follows = [key for key, off in (("keep", "last"), ("patience", 0)) if _look(data, "em", key) not in (None, off)]
+        scored = _look(data, "evaluate", "each_round") or _look(data, "evaluate", "metrics")
+        if follows and not (_look(data, "data", "validation") and scored):
+            self.fault(f"em.{follows[0]}", "needs [data.validation] and a metric in [evaluate]: it follows their score")
 
 
 def _with_default_components(fields: Iterable[Attribute[Any]], value: Mapping[str, object]) -> Mapping[str, object]:

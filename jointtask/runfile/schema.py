@@ -145,6 +145,21 @@ class EmTable:
     warmup_epochs: int = setting(5, "epochs at no adjustment before the first round", ge=0)
     epochs_per_round: int = setting(1, "epochs of one M-step", ge=1)
     batch_size: int = setting(32, "examples in a step of the M-step, of all processes together", ge=1)
+    microbatch: int = setting(
+        0, "largest number of examples in one pass of the M-step: gradients add up to batch_size; 0 is all", ge=0
+    )
+    average: float = setting(
+        0.0, "decay of the weights' moving average, which is scored and saved in their place; 0 is none", ge=0, lt=1
+    )
+    keep: Literal["last", "best"] = setting(
+        "last", "round whose weights are scored and saved at the end: the last, or the best on the validation data"
+    )
+    patience: int = setting(
+        0, "rounds without a better score on the validation data after which training stops; 0 is never", ge=0
+    )
+    monitor: str = setting(
+        "", "validation score that keep and patience follow; empty: the first that is scored in each round"
+    )
     draws: int = setting(1, "draws per example of estimate = 'weighted'", ge=1)
     temperatures: Sequence[float] = setting(
         (1.0,),

@@ -18,6 +18,8 @@ from jointtask.api.proposal import ProposalTerm
 from jointtask.api.randomness import derive
 from jointtask.em.assembly import Assembly, chosen
 from jointtask.em.estep import EStep
+from jointtask.em.kept import followed, follows
+from jointtask.em.observers import Observers
 from jointtask.em.optimizer import Plan, TaskOptimizer, make_optimizer
 from jointtask.em.pair import Pair
 from jointtask.em.processes import ALONE, World
@@ -86,7 +88,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         oracle_ids=frozenset(chosen(train.ids, _oracle_examples(runfile))),
         temperatures=runfile.em.temperatures,
     )
-    return Assembly(
+    assembly = Assembly(
         runfile=runfile,
         registry=registry,
         context=context,
@@ -97,14 +99,12 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         estep=estep,
         metrics=score_metrics([*runfile.evaluate.metrics, *runfile.evaluate.each_round], registry, context),
         predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
-        observers={
-            f"the observer '{table.name}' of {registry.source('observer', table.name)}": _build(
-                registry, "observer", table, context
-            )
-            for table in (runfile.observer if world.leader else ())
-        },
+        observers=_observers(runfile.observer if world.leader else (), registry, context),
         world=world,
     )
+    if follows(assembly):
+        followed(assembly)  # a name that no metric has is refused before anything is trained
+    return assembly
 
 
 def _oracle_examples(runfile: RunFile) -> int:
@@ -184,6 +184,15 @@ def assemble_optimizers(assembly: Assembly, epochs: int, steps: int) -> dict[str
             remedy="give at least one group of parameters a rate above 0 in optimizer.rate or optimizer.rates",
         )
     return optimizers
+
+
+def _observers(tables: Sequence[Table], registry: Registry, context: Context) -> Observers:
+    """Build the observers, each under a name of its own: one component may stand in several tables."""
+    built = {}
+    for number, table in enumerate(tables):
+        name = f"the observer '{table.name}' of {registry.source('observer', table.name)} (observer.{number})"
+        built[name] = _build(registry, "observer", table, context)
+    return Observers(built, context.progress.say)
 
 
 def _build(registry: Registry, kind: str, table: Table, context: Context) -> Any:

@@ -131,7 +131,9 @@ class RunDirectory:
             raise ConfigError(
                 f"{self.path} has no trained weights yet", remedy="let the run go on until its first checkpoint"
             )
-        prefix = "model."
+        # As the run would use them: those of the best round, else their average, else the last.
+        prefixes = ("best.", "average.", "model.")
+        prefix = next(prefix for prefix in prefixes if any(name.startswith(prefix) for name in checkpoint.tensors))
         return {
             name.removeprefix(prefix): tensor for name, tensor in checkpoint.tensors.items() if name.startswith(prefix)
         }

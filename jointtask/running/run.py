@@ -15,6 +15,7 @@ from jointtask.api.progress import Progress
 from jointtask.api.record import OWN, RoundRecord, RunRecord, ScoreRecord
 from jointtask.em.assembly import Assembly
 from jointtask.em.batches import Examples
+from jointtask.em.kept import kept_weights, over, weights_in_use
 from jointtask.em.latents import Latents
 from jointtask.em.predict import Predictor, make_predictor
 from jointtask.em.processes import ALONE, World
@@ -99,17 +100,22 @@ def _run(directory: RunDirectory, assembly: Assembly, fresh: bool) -> RunRecord:
         directory.write_lines("timing.jsonl", state.timing)
         observe("jointtask_round_finished", record=done)
 
+    steps = max(optimizer.steps for optimizer in state.optimizers.values())
     observe("jointtask_run_started", record=so_far(begun, state))
+    assembly.observers.tell("run_started", so_far(begun, state), steps)
     try:
         with assembly.world.machine_first("prepare"):
             examples = Examples(assembly.train, assembly.estep.terms, assembly.runfile, assembly.context)
         with Autosave(directory, state, assembly.runfile.run.checkpoint_seconds, assembly.world) as autosave:
             train(assembly, examples, state, autosave, round_finished)
-        record = finish(directory, assembly, so_far(begun, state), state, examples)
+        with weights_in_use(assembly.pair, kept_weights(state)):
+            record = finish(directory, assembly, so_far(begun, state), state, examples)
     except BaseException as error:
         observe("jointtask_run_failed", record=so_far(begun, state), error=error)
+        assembly.observers.tell("run_failed", so_far(begun, state), error)
         raise
     observe("jointtask_run_finished", record=record)
+    assembly.observers.tell("run_finished", record)
     return record
 
 
@@ -164,6 +170,7 @@ def finish(
     if not assembly.world.leader:
         return record
     panels = draw_panels(assembly, predictor, examples, state.latents, record)
+    assembly.observers.tell("panels_drawn", panels)
     bridge = assembly.pair.bridge
     write_report(record, panels, directory.path, coordinates=bridge.coordinates, units=bridge.units)
     for component in assembly.registry.components("reporter"):
@@ -202,7 +209,7 @@ def final_scores(assembly: Assembly, predictor: Predictor) -> list[ScoreRecord]:
 def finished_record(directory: RunDirectory, assembly: Assembly, state: State) -> RunRecord | None:
     """Return the record of a run that has nothing left to do."""
     report = directory.path / "report.json"
-    if state.round <= assembly.runfile.em.rounds or not report.exists() or not directory.model.exists():
+    if not over(assembly, state) or not report.exists() or not directory.model.exists():
         return None
     try:
         record = read_report(directory.path)

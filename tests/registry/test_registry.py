@@ -11,7 +11,7 @@ from jointtask.api.errors import ConfigError
 from jointtask.registry.kinds import KINDS, TRIAL
 from jointtask.registry.registry import Registry, load_registry
 from jointtask.runfile.read import structure
-from jointtask.runfile.schema import RunFile, SamplerTable, Table, TaskTable
+from jointtask.runfile.schema import OptimizerTable, RunFile, SamplerTable, Table, TaskTable
 
 PluginFile = Callable[..., str]
 
