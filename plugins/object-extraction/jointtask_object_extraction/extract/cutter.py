@@ -167,9 +167,6 @@ def _in_frame(probability: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _odd(photograph: Photograph) -> str:
     """Say why a photograph holds nothing that could be cut out; empty as a rule."""
-    opacity = photograph.alpha
-    if opacity is not None and not opacity.any():
-        return "it is fully transparent"
     pixels = photograph.image.reshape(-1, 3)
     if bool((np.ptp(pixels, axis=0) <= _ONE_COLOUR).all()):
         return "it is of one colour"
