@@ -148,11 +148,15 @@ class Command:
         One line for ``jointtask --help``.
     target : str
         ``"module:function"``, a function with typer annotations, imported when the command is called.
+    use : str
+        A command line that uses a trained run, in which RUN stands for the run directory, as in
+        ``jointtask extract PHOTOS --model RUN``: shown by the reports of the plugin's own runs. Empty for none.
     """
 
     name: str
     summary: str
     target: str
+    use: str = ""
 
 
 def deferred(target: str) -> Callable[[Any, Context], Any]:

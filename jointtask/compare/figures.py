@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from jointtask.compare.record import Comparison, Cost, SeedRecord
 from jointtask.report.figures import Line, chart
-from jointtask.tools.plot import COLOURS, SIZE, inside, look, svg
+from jointtask.tools.plot import COLOURS, SIZE, inside, look, make_room, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,6 +102,7 @@ def against_cost(
         axes.margins(0.15)
         axes.set_xlim(left=0)
         axes.set_xlabel(across)
+        make_room(axes, SIZE)
 
     parts = "; ".join(f"{label}: {y:.4g} at {x:.4g}" for label, _, _, _, (x, y) in clouds)
     return svg(draw, SIZE, f"{name} by {across}. {parts}.")

@@ -97,6 +97,12 @@ class Registry:
         """Return where a component comes from; raises as `find` does."""
         return self._entry(kind, name).source
 
+    def uses(self, kind: str, name: str) -> list[tuple[str, str]]:
+        """Return what the plugin of a component offers to do with a trained run: summary and command line of each."""
+        source = self.source(kind, name)
+        commands = [entry.item for _, entry in sorted(self.entries["command"].items()) if entry.source == source]
+        return [(command.summary, command.use) for command in commands if command.use]
+
     def components(self, kind: str) -> list[Component]:
         """Return all components of a kind, by name."""
         return [entry.item for _, entry in sorted(self.entries[kind].items())]

@@ -14,8 +14,10 @@ import jinja2
 from jointtask.api.record import OWN, RunRecord
 from jointtask.report import view
 from jointtask.report.headline import headline
+from jointtask.report.outcome import against_predictors, outcome
 from jointtask.report.readings import sampler
 from jointtask.report.scores import columns, score_tables
+from jointtask.report.use import uses
 from jointtask.tools import text
 from jointtask.tools.files import write_atomic
 from jointtask.tools.plain import from_plain, to_plain
@@ -34,6 +36,7 @@ def write_report(
     *,
     coordinates: Sequence[str] = (),
     units: str = "",
+    commands: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write `report.json` and `report.html`, each whole or not at all.
 
@@ -49,6 +52,9 @@ def write_report(
         The bridge's names of the adjustment's coordinates.
     units : str, optional
         The bridge's unit of an adjustment.
+    commands : sequence of pairs of str, optional
+        Ways to use the trained run that its plugin offers: what a command does, and its command line, in which RUN
+        stands for the run directory.
 
     Returns
     -------
@@ -56,7 +62,7 @@ def write_report(
         The page. The same record gives the same bytes.
     """
     page = directory / "report.html"
-    html = render(record, panels, coordinates=coordinates, units=units)
+    html = render(record, panels, coordinates=coordinates, units=units, commands=commands)
     write_atomic(directory / "report.json", json.dumps(to_plain(record), indent=1, allow_nan=False) + "\n")
     write_atomic(page, html.encode(errors="replace"))  # file names that are no text hold lone surrogates
     return page
@@ -67,7 +73,14 @@ def read_report(directory: Path) -> RunRecord:
     return from_plain(json.loads((directory / "report.json").read_text(encoding="utf-8")))
 
 
-def render(record: RunRecord, panels: Sequence[Panel] = (), *, coordinates: Sequence[str] = (), units: str = "") -> str:
+def render(
+    record: RunRecord,
+    panels: Sequence[Panel] = (),
+    *,
+    coordinates: Sequence[str] = (),
+    units: str = "",
+    commands: Sequence[tuple[str, str]] = (),
+) -> str:
     """Return the page: one HTML document that fetches nothing and runs no script.
 
     Parameters are those of `write_report`.
@@ -80,6 +93,9 @@ def render(record: RunRecord, panels: Sequence[Panel] = (), *, coordinates: Sequ
         headline=headline(record, tables),
         warnings=record.warnings,
         tables=tables,
+        outcome=outcome(record),
+        differences=against_predictors(record),
+        uses=uses(record.directory, commands) if record.finished else [],
         definitions=columns(record),
         objective=view.objective(record),
         validation=view.validation(record),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 from markupsafe import Markup
 
-from jointtask.tools.plot import COLOURS, SIZE, inside, svg
+from jointtask.tools.plot import COLOURS, SIZE, inside, make_room, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,6 +94,7 @@ def chart(rounds: Sequence[int], lines: Sequence[Line], title: str, *, small: bo
         bottom, top = axes.get_ylim()
         short = max(0.0, _LEAST_SPAN * max(abs(bottom), abs(top)) - (top - bottom)) / 2
         axes.set_ylim(bottom - short, top + short)
+        make_room(axes, size)
         axes.set_xlim(min(rounds) - 0.4, max(rounds) + 0.4)
         axes.set_xlabel("round")
 

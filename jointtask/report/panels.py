@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from jointtask.api.component import PanelComponent
+from jointtask.api.metric import Metric
 from jointtask.api.panel import Panel, PanelData, PanelExample
 from jointtask.api.record import OWN, RunRecord
 from jointtask.em.assembly import Assembly, chosen
@@ -91,6 +92,7 @@ def _shown(
     frames = predictor.predict_frames(batch, [example.id])
     prediction = predictor.finish(frames, [example])[0]
     scores = {name: metric.score(prediction, example) for name, metric in work.metrics.items()}
+    names = score_names(work.metrics)
     return PanelExample(
         example=example,
         batch={name: tensor.cpu() for name, tensor in batch.items()},
@@ -98,7 +100,7 @@ def _shown(
         base=base,
         estimate=estimate,
         prediction=prediction,
-        scores={name: value for name, value in scores.items() if isinstance(value, float)},
+        scores={names[name]: value for name, value in scores.items() if isinstance(value, float)},
     )
 
 
@@ -115,4 +117,11 @@ def _worst(work: Assembly, record: RunRecord) -> tuple[Sequence[int], str]:
         for position, value in enumerate(values.values())
         if value == value
     )
-    return [position for _, position in ranked[:SHOWN]], name
+    return [position for _, position in ranked[:SHOWN]], score_names(work.metrics)[name]
+
+
+def score_names(metrics: Mapping[str, Metric]) -> dict[str, str]:
+    """Return what the tables call each metric's score of one example: its summary, where it has a single one."""
+    return {
+        name: next(iter(metric.summaries)) if len(metric.summaries) == 1 else name for name, metric in metrics.items()
+    }

@@ -29,49 +29,55 @@ _READINGS = (
         "Acceptance",
         lambda s: s.acceptance,
         text.share,
-        "Share of moves accepted. Near 0 the chain stays where it is; near 100 proposals and posterior agree.",
+        "The sampler proposes a change of the reference (a move) and accepts or refuses it; this is the share "
+        "accepted. Near 0 % it stays where it starts; near 100 % what is proposed is already likely.",
     ),
     _Reading(
         "States visited",
         lambda s: s.visited,
         text.number,
-        "Distinct adjustments an example's draws went through. Near 1, nothing was explored.",
+        "Number of different adjustments that the sampler came through, an example. Near 1, nothing was explored.",
     ),
     _Reading(
         "States evaluated",
         lambda s: s.evaluated,
         text.number,
-        "Distinct adjustments an example whose downstream energy was computed: what the E-step costs.",
+        "Number of different adjustments for which the downstream network was run, an example: what the E-step costs.",
     ),
     _Reading(
         "Energy gained",
         lambda s: s.gain,
         text.number,
-        "Energy at no adjustment minus energy at the estimate. 0 means that adjusting changed nothing.",
+        "The energy is minus the log likelihood that both networks give an example, so lower is better. This is the"
+        " energy of the annotated reference minus that of the reference chosen; 0 means that adjusting changed "
+        "nothing.",
     ),
     _Reading(
         "Examples moved",
         lambda s: s.moved,
         text.share,
-        "Share of examples whose estimate differs from no adjustment.",
+        "Share of the training examples whose chosen reference (the estimate) differs from the annotated one.",
     ),
     _Reading(
         "Effective draws",
         lambda s: s.effective,
         text.number,
-        "Independent draws that an example's draws are worth. Far below their number, they repeat each other.",
+        "Number of independent draws that carry as much as an example's draws. Far below their number, draws repeat"
+        " each other.",
     ),
     _Reading(
         "Regret to the optimum",
         lambda s: s.oracle.regret if s.oracle else None,
         text.number,
-        "Energy of the estimate above the best of all states, by enumeration. 0 is perfect; compare it with the gain.",
+        "How far the energy of the chosen reference is above the lowest of all adjustments, on a few examples for "
+        "which all were tried. 0 is perfect; compare it with the energy gained.",
     ),
     _Reading(
         "Posterior mass visited",
         lambda s: s.oracle.mass if s.oracle else None,
         text.share,
-        "Posterior probability of the states visited, by enumeration. Low mass: more moves would find more.",
+        "Probability, under both networks, of the adjustments visited, on a few examples for which all were tried. "
+        "If it is low, more moves would find more.",
     ),
 )
 

@@ -172,7 +172,14 @@ def finish(
     panels = draw_panels(assembly, predictor, examples, state.latents, record)
     assembly.observers.tell("panels_drawn", panels)
     bridge = assembly.pair.bridge
-    write_report(record, panels, directory.path, coordinates=bridge.coordinates, units=bridge.units)
+    write_report(
+        record,
+        panels,
+        directory.path,
+        coordinates=bridge.coordinates,
+        units=bridge.units,
+        commands=assembly.registry.uses("bridge", assembly.runfile.bridge.name),
+    )
     for component in assembly.registry.components("reporter"):
         with tolerated(assembly.context.progress.say, f"the reporter '{component.name}'"):
             component.build(component.settings(), assembly.context)(record, directory.path)

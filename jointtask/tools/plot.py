@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "SIZE", "STYLE", "inside", "look", "svg"]
+__all__ = ["COLOURS", "SIZE", "STYLE", "inside", "look", "make_room", "svg"]
 
 SIZE = (3.3, 2.1)  # inches
+_LEFT = 0.5  # inches: a label of five characters
+_CHARACTER = 0.08  # inches: width of a digit in a wide font of 9 points
 
 # Drawn in these colours, then replaced by the page's variables: a figure follows light and dark mode.
 _INK, _RULE = "#101112", "#d0d1d2"
@@ -54,11 +57,21 @@ def look(position: int) -> tuple[str, bool]:
     return list(COLOURS)[position % len(COLOURS)], position // len(COLOURS) % 2 == 1
 
 
-def inside(size: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Return the place of the axes in a figure of this size, in inches; margins are fixed, as fitting them is slow."""
-    left, bottom, right, top = 0.5, 0.4, 0.06, 0.16
+def inside(size: tuple[float, float], left: float = _LEFT) -> tuple[float, float, float, float]:
+    """Return the place of the axes in a figure of this size; sizes and the left margin in inches."""
+    bottom, right, top = 0.4, 0.06, 0.16
     width, height = size
     return left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height
+
+
+def make_room(axes: Axes, size: tuple[float, float]) -> None:
+    """Widen the left margin of axes until their vertical tick labels fit, in a figure of this size in inches.
+
+    The width is estimated from the number of characters: measuring text, as matplotlib's layouts do, is slow.
+    """
+    labels = axes.yaxis.get_major_formatter().format_ticks(list(axes.get_yticks()))
+    longest = max(map(len, labels), default=0)
+    axes.set_position(inside(size, max(_LEFT, 0.12 + _CHARACTER * longest)))
 
 
 def svg(draw: Callable[[Figure], None], size: tuple[float, float], description: str) -> Markup:

@@ -160,7 +160,12 @@ def jointtask_panels() -> Sequence[PanelComponent]:
 def jointtask_commands() -> Sequence[Command]:
     """Give the commands of object extraction."""
     return [
-        Command("extract", "cut objects out of images", "jointtask_object_extraction.extract.command:extract"),
+        Command(
+            "extract",
+            "cut objects out of images",
+            "jointtask_object_extraction.extract.command:extract",
+            use="jointtask extract PHOTOS --to FOLDER --model RUN",
+        ),
         Command(
             "finetune",
             "train the shipped model on your own images and masks",
