@@ -8,9 +8,10 @@ import struct
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from attrs import frozen
 from PIL import Image
 
-__all__ = ["JPEG_START", "has_all_blocks", "looks_cut_off", "with_end", "without_metadata"]
+__all__ = ["JPEG_START", "Jpeg", "has_all_blocks", "looks_cut_off", "read_jpeg", "with_end"]
 
 JPEG_START = b"\xff\xd8\xff"
 """The bytes that a JPEG file begins with."""
@@ -18,8 +19,31 @@ JPEG_START = b"\xff\xd8\xff"
 _END = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _SCAN, _EOI = 0xDA, 0xD9
+_APP0, _APP1, _APP2 = 0xE0, 0xE1, 0xE2
 _METADATA = frozenset({*range(0xE0, 0xEE), 0xEF, 0xFE})
 """Application and comment segments but APP14, which says what the colours are."""
+
+_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+
+
+@frozen
+class Jpeg:
+    """A JPEG file taken apart.
+
+    Attributes
+    ----------
+    content : bytes
+        A JPEG file of the segments that decide about pixels, alone.
+    exif, xmp : bytes
+        The EXIF and XMP blocks, b"" where there is none.
+    profile : bytes or None
+        The ICC profile; None where there is none, b"" where a part is missing.
+    """
+
+    content: bytes
+    exif: bytes
+    xmp: bytes
+    profile: bytes | None
 
 
 def looks_cut_off(image: Image.Image) -> bool:
@@ -55,13 +79,25 @@ def with_end(content: bytes) -> bytes:
     return content[: _end_of_image(content)].removesuffix(b"\xff") + _END
 
 
-def without_metadata(content: bytes) -> bytes:
-    """Return the file without the segments that say nothing of its pixels."""
-    kept = [content[:2]]
+def read_jpeg(content: bytes) -> Jpeg:
+    """Take a JPEG file apart; damage outside of its pixels is passed over."""
+    kept, exif, xmp = [content[:2]], b"", b""
+    profile: dict[int, bytes] = {}
+    parts = 0
     for marker, start, stop in _segments(content):
-        if marker not in _METADATA:
+        body = content[start + 4 : stop]
+        if marker == _APP1 and body.startswith(_EXIF):
+            exif = exif or body
+        elif marker == _APP1 and body.startswith(_XMP):
+            xmp = xmp or body
+        elif marker == _APP2 and body.startswith(_ICC) and len(body) > len(_ICC) + 2:
+            parts = body[len(_ICC) + 1]
+            profile[body[len(_ICC)]] = body[len(_ICC) + 2 :]
+        elif marker not in _METADATA or (marker == _APP0 and body.startswith(b"JFIF\0") and len(body) >= 14):
             kept.append(content[start:stop])
-    return b"".join(kept)
+    whole = [profile.get(number) for number in range(1, parts + 1)]
+    joined = b"".join(part for part in whole if part is not None) if None not in whole else b""
+    return Jpeg(b"".join(kept), exif, xmp, joined if profile else None)
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:

@@ -146,7 +146,7 @@ class _Walk:
             raise DataError(f"{shown(folder)}: cannot be listed", cause=error.strerror or str(error)) from error
         below = []
         for entry in entries:
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 yield entry
             elif entry.name.startswith("."):
                 self.hidden += 1
@@ -164,6 +164,13 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _regular(entry: os.DirEntry[str]) -> bool:

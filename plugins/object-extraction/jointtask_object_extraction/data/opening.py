@@ -150,24 +150,20 @@ def _load_jpeg(path: Path, file: BinaryIO, max_pixels: int) -> Image.Image:
     def decode(content: bytes) -> Image.Image:
         return _pixels(path, io.BytesIO(content), max_pixels, ("JPEG",))
 
+    parts = jpeg.read_jpeg(file.read())
     try:
-        image = _pixels(path, file, max_pixels, ("JPEG",))
-    except DecodeError:
+        image = decode(parts.content)
+    except UnidentifiedImageError:
         raise
-    except Exception as error:  # damaged metadata and missing data alike; what is left decides
-        file.seek(0)
-        content = file.read()
-        if isinstance(error, OSError) and not isinstance(error, UnidentifiedImageError):
-            if not jpeg.has_all_blocks(content, decode):
-                raise
-            return decode(jpeg.with_end(content))
-        return decode(jpeg.without_metadata(content))
-    if jpeg.looks_cut_off(image):
-        file.seek(0)
-        if not jpeg.has_all_blocks(file.read(), decode):
-            raise DecodeError(
-                path, "cannot be read", cause="image file is truncated: it has data for a part of its rows"
-            )
+    except OSError:
+        if not jpeg.has_all_blocks(parts.content, decode):
+            raise
+        image = decode(jpeg.with_end(parts.content))
+    if jpeg.looks_cut_off(image) and not jpeg.has_all_blocks(parts.content, decode):
+        raise DecodeError(path, "cannot be read", cause="image file is truncated: it has data for a part of its rows")
+    image.info.update(exif=parts.exif, xmp=parts.xmp)
+    if parts.profile is not None:
+        image.info["icc_profile"] = parts.profile
     return image
 
 
