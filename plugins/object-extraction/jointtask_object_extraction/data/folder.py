@@ -15,7 +15,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jointtask.api import ConfigError, Context, DataError
+from jointtask.api import ConfigError, Context, DataError, name_bytes
 from jointtask.tools import CachedArrays, FaultsError, cached_arrays
 from jointtask_object_extraction.data.colour import BROKEN, CONVERTED
 from jointtask_object_extraction.data.decode import DecodeError, decode, squash
@@ -232,7 +232,7 @@ def _frames(examples: Sequence[_Example], settings: ImageFolder, context: Contex
 
 
 def _digest(*parts: str) -> str:
-    return blake2b("\n".join(parts).encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
+    return blake2b(name_bytes("\n".join(parts)), digest_size=20).hexdigest()
 
 
 def _file_digest(path: Path) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from attrs import field, frozen
+
+from jointtask.api import printable
 
 __all__ = ["Pairing", "is_mask_name", "normal", "pair_names", "shown"]
 
@@ -54,24 +55,14 @@ def normal(name: str) -> str:
 
 
 def shown(name: object) -> str:
-    r"""Return a name as it may be printed or written: escape characters and bytes that are no text are spelled out.
+    r"""Return a name as it stands in a line that people read: as `printable`, in one line.
 
     Examples
     --------
-    >>> print(shown("caf\udce9\x1b.png"))
-    caf\xe9\x1b.png
+    >>> print(shown("two\nlines\x1b.png"))
+    two\nlines\x1b.png
     """
-    text = os.fspath(name) if isinstance(name, os.PathLike) else str(name)
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else _spelled(character) for character in text)
-
-
-def _spelled(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is not UTF-8, as Python keeps it
-        return f"\\x{code - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
+    return printable(str(name)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def pair_names(names: Collection[str], others: Collection[str]) -> Pairing:

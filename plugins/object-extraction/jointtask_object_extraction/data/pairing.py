@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from jointtask.api import DataError
+from jointtask.api import DataError, name_bytes
 from jointtask.tools.text import listing
 from jointtask_object_extraction.data.formats import JPEG, SUFFIXES
 from jointtask_object_extraction.data.listing import FolderContent, list_folder
@@ -214,7 +214,7 @@ def _split(ids: Sequence[str], known: Container[str]) -> tuple[list[str], list[s
 
 
 def _hash(id_: str) -> bytes:
-    return blake2b(id_.encode("utf-8", "surrogateescape")).digest()
+    return blake2b(name_bytes(id_)).digest()
 
 
 def _chosen(path: Path, images: Files, problems: dict[str, list[str]]) -> Files:

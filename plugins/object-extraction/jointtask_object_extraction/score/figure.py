@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any
 
 import numpy as np
@@ -64,5 +65,7 @@ def draw(table: ScoreTable, suffix: str) -> bytes:
             for text in axes.legend(frameon=False, fontsize=8, loc="lower left").get_texts():
                 text.set_parse_math(False)  # a name may have dollar signs
         file = io.BytesIO()
-        figure.savefig(file, format=suffix[1:], dpi=200, metadata=FIGURES[suffix])
+        with warnings.catch_warnings():  # of letters in names that the font lacks
+            warnings.simplefilter("ignore")
+            figure.savefig(file, format=suffix[1:], dpi=200, metadata=FIGURES[suffix])
     return file.getvalue()

@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
-from typing import Any
 
 import attrs
 
@@ -21,6 +21,9 @@ from jointtask_object_extraction.score.record import MAXIMA, FolderScores, Score
 __all__ = ["as_csv", "as_json", "lines", "problems"]
 
 _SHOWN = 5
+_ESCAPED = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters of names that no stream should carry as they are; JSON keeps them exactly, as escapes."""
+
 _BY_IMAGE = frozenset({"ids", "per_image", "oddities", "curves"})
 
 
@@ -66,9 +69,8 @@ def problems(table: ScoreTable, *, partial: bool) -> list[str]:
 def as_json(table: ScoreTable) -> str:
     """Return all but what belongs to single images."""
     kept = attrs.asdict(table, filter=lambda attribute, _: attribute.name not in _BY_IMAGE)
-    plain = to_plain({"masks": len(table.ids), **kept})
-    # a name that is not UTF-8 has no form in JSON: it stands there as it is printed
-    return json.dumps(_printable(plain), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(to_plain({"masks": len(table.ids), **kept}), indent=2, ensure_ascii=False, allow_nan=False)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def as_csv(table: ScoreTable) -> str:
@@ -89,14 +91,6 @@ def _cell(text: str) -> str:
     """Return a text as a cell that no spreadsheet program takes for a formula."""
     cell = shown(text)
     return f"'{cell}" if cell.lstrip().startswith(("=", "+", "-", "@")) else cell
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return shown(value)
-    if isinstance(value, dict):
-        return {_printable(key): _printable(item) for key, item in value.items()}
-    return [_printable(item) for item in value] if isinstance(value, list) else value
 
 
 def _unreadable(name: str, faults: Sequence[str]) -> list[str]:
