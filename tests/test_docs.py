@@ -146,6 +146,20 @@ def test_the_page_on_finetuning_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_page_on_export_runs(tmp_path: Path) -> None:
+    pytest.importorskip("jointtask_object_extraction", reason="it exports its model: install its plugin")
+    pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
+    photo = "from PIL import Image; Image.effect_noise((80, 60), 90).convert('RGB').save('photo.jpg')"
+    jointtask(f"python -c {shlex.quote(photo)}", tmp_path)
+    for (language, *_), text in blocks(DOCS / "export.md"):
+        if language == "sh":
+            jointtask(re.sub(r"^pip install .*\n", "", text, flags=re.MULTILINE), tmp_path)
+        else:
+            jointtask(f"python -c {shlex.quote(text)}", tmp_path)
+    assert {path.name for path in tmp_path.glob("photo*")} == {"photo.jpg", "photo-cutout.png"}
+
+
+@pytest.mark.slow
 def test_the_page_on_scores_runs(tmp_path: Path) -> None:
     pytest.importorskip("jointtask_object_extraction", reason="it scores masks: install its plugin")
     page = DOCS / "score.md"

@@ -171,5 +171,10 @@ def jointtask_commands() -> Sequence[Command]:
             "train the shipped model on your own images and masks",
             "jointtask_object_extraction.finetune.command:finetune",
         ),
+        Command(
+            "export",
+            "write a trained run as one ONNX file",
+            "jointtask_object_extraction.export.command:export",
+        ),
         Command("score", "score masks that any program made", "jointtask_object_extraction.score.command:score"),
     ]

@@ -74,7 +74,9 @@ def extract(
             "--to", help="Folder for the results, made if missing; or a file for one cut-out.", show_default=False
         ),
     ] = None,
-    model: Annotated[str, typer.Option("--model", help="A run directory, or the name of a predictor.")] = "shipped",
+    model: Annotated[
+        str, typer.Option("--model", help="A run directory, an .onnx file of `jointtask export`, or a predictor.")
+    ] = "shipped",
     save: Annotated[
         str, typer.Option("--save", help=f"What to write, of {', '.join(ENDINGS)}; separated by commas.")
     ] = ",".join(DEFAULT),

@@ -73,6 +73,11 @@ class RunModel:
         self._predictor = predictor
 
     @property
+    def predictor(self) -> Any:
+        """The `Predictor` of the run."""
+        return self._predictor
+
+    @property
     def device(self) -> str:
         """Type of the device that the networks run on."""
         return str(self._predictor.pair.device.type)
@@ -138,13 +143,17 @@ class FunctionModel:
 
 
 def open_model(model: str | Path, device: Any, progress: Progress) -> Model:
-    """Open a run directory, or a predictor named as in `evaluate.predictors`.
+    """Open a run directory, an exported model (.onnx), or a predictor named as in `evaluate.predictors`.
 
     Raises
     ------
     ConfigError
         If it is neither, or does not extract objects.
     """
+    if Path(model).suffix.lower() == ".onnx":
+        from jointtask_object_extraction.export.runtime import open_onnx
+
+        return open_onnx(model)
     from jointtask import named_predictor
 
     if model == "shipped":
