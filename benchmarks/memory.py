@@ -27,7 +27,9 @@ from jointtask.em.predict import make_predictor
 from jointtask.em.train import expect, maximise
 from jointtask.running.autosave import Autosave
 from jointtask.running.directory import RunDirectory
-from jointtask.running.run import final_scores, new_state
+from jointtask.running.finish import final_scores
+from jointtask.running.run import new_state
+from jointtask.running.signals import Signals
 
 SETTINGS = ("em.warmup_epochs=0", "em.rounds=1", "sampler.moves=4", "proposal.1.iterations=1")
 
@@ -92,13 +94,13 @@ def stages(network: str, count: int, batches: int, settings: list[str]) -> list[
     state = stage("latents and optimizers", lambda: new_state(work))
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "checkpoints").mkdir()
-        keeper = Autosave(RunDirectory(Path(folder)), state, work.runfile.run.checkpoint_seconds, work.world)
+        autosave = Autosave(RunDirectory(Path(folder)), state, work.runfile.run.checkpoint_seconds, Signals())
         em, state.round = work.runfile.em, 1
         for name, go, size in (("E-step", expect, em.estep_batch), ("M-step, an epoch", maximise, em.batch_size)):
             state.offset = max(0, count - batches * size) if batches else 0
             state.sums = {"upstream": 0.0, "downstream": 0.0}
-            stage(name, partial(go, work, examples, state, keeper))
-        stage("checkpoint", keeper.save)
+            stage(name, partial(go, work, examples, state, autosave))
+        stage("checkpoint", autosave.save)
     stage("scores of the test data", lambda: final_scores(work, make_predictor(work.pair, work.runfile)))
     return seen
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +24,7 @@ from jointtask.running.directory import RunDirectory
 from jointtask.running.lock import locked
 from jointtask.running.run import run
 from jointtask.running.same_run import require_same_run, versions_of
+from jointtask.running.signals import Signals
 from jointtask.tools.files import write_atomic
 from jointtask.tools.plain import to_plain
 
@@ -64,21 +63,21 @@ def compare(plan: Plan, registry: Registry, *, fresh: bool, progress: Progress) 
         If it was asked to stop; everything is saved.
     """
     outcomes: list[list[Outcome]] = [[] for _ in plan.arms]
-    with locked(plan.folder, progress.say), _interruptible():
+    with locked(plan.folder, progress.say), Signals():
         try:
             for line in _same_settings(plan):
                 progress.say(line)
             _require_runnable(plan, registry, fresh, progress)
             _run_all(plan, registry, fresh, progress, outcomes)
+            unread = [unread_settings(arm.runfile, registry) for arm in plan.arms]
+            comparison = summarise(plan, outcomes, unread)
+            _write(comparison, plan.folder)
         except (StoppedError, KeyboardInterrupt) as error:
             done = sum(map(len, outcomes))
             raise StoppedError(
                 f"stopped after {done} of {len(plan.arms) * plan.seeds} runs; everything is saved in {plan.folder}",
                 remedy="run the same command again (without --fresh) to go on from here",
             ) from error
-        unread = [unread_settings(arm.runfile, registry) for arm in plan.arms]
-        comparison = summarise(plan, outcomes, unread)
-        _write(comparison, plan.folder)
     return comparison
 
 
@@ -128,20 +127,6 @@ def _same_settings(plan: Plan) -> Iterator[str]:
         for other in plan.arms[:position]:
             if arm.runfile == other.runfile:
                 yield f"warning: the arms '{other.name}' and '{arm.name}' have the same settings"
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM stop the work as Ctrl-C does, where no run has its own way to stop."""
-    try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not in the main thread: signals are somebody else's there
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _write(comparison: Comparison, folder: Path) -> None:

@@ -245,6 +245,5 @@ CONTRACTS: Mapping[str, Callable[[Any, str], Any]] = {
     "optimizer": _optimizer,
     "schedule": _schedule,
     "observer": _observer,
-    "reporter": lambda built, what: _callable(built, what, "a function write(record, directory)", "docs/plugins.md"),
 }
 """By kind of component: takes what was built and what to call it, and returns what is used of it."""

@@ -81,12 +81,6 @@ def jointtask_observers() -> Iterable[Component]:
 
 
 @hookspec
-def jointtask_reporters() -> Iterable[Component]:
-    """Give reporters; `build` returns a function `write(RunRecord, directory)`, called when a run has finished."""
-    raise NotImplementedError
-
-
-@hookspec
 def jointtask_commands() -> Iterable[Command]:
     """Give commands added to `jointtask`."""
     raise NotImplementedError

@@ -49,7 +49,6 @@ KINDS: Mapping[str, Kind] = {
     "optimizer": Kind("jointtask_optimizers", Component, "optimizer", OPTIMIZER_KEYS),
     "schedule": Kind("jointtask_schedules", Component, "schedule", ("name",)),
     "observer": Kind("jointtask_observers", Component, "observer", ("name",)),
-    "reporter": Kind("jointtask_reporters", Component, "reporter"),
 }
 """Every kind of component, by the name that `Registry.find` and ``jointtask components`` take."""
 

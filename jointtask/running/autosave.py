@@ -1,92 +1,91 @@
-"""Saves a run while it works: checkpoints when one is due, and a clean stop on a signal."""
+"""Saves a run while it is trained: when a checkpoint is due, and before it stops on a signal."""
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from types import FrameType, TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from jointtask.api.errors import RunError
 from jointtask.em.processes import ALONE, World
 from jointtask.em.state import State
 from jointtask.running.directory import RunDirectory
+from jointtask.running.probe import Probe
+from jointtask.running.signals import Interrupted, Signals
 
-__all__ = ["Autosave", "StoppedError"]
+__all__ = ["Autosave", "StoppedError", "told_as_stop"]
 
 
 class StoppedError(RunError):
-    """The run was asked to stop; its state is saved."""
+    """The run was asked to stop; what it has learnt is saved."""
 
 
 class Autosave:
-    """Saves the state between batches.
-
-    While entered, SIGTERM and SIGINT stop the run at the next batch, saved; a second one stops it at once.
+    """Saves the state between batches, and stops the run where a signal has asked for it.
 
     Parameters
     ----------
     directory : RunDirectory
-        Where to save.
+        The run directory.
     state : State
-        What to save.
+        The state that is saved.
     every : float
         Least seconds between two checkpoints inside a round.
+    signals : Signals
+        The signals of this process, deferred.
+    probe : Probe, optional
+        Takes the energies that a resumed run is compared with; none are stored without it.
     world : World
-        The processes that stop together, whichever of them was asked to.
+        The processes of the run: a signal to one of them stops all.
     """
 
-    def __init__(self, directory: RunDirectory, state: State, every: float, world: World = ALONE) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        state: State,
+        every: float,
+        signals: Signals,
+        probe: Probe | None = None,
+        world: World = ALONE,
+    ) -> None:
         self._directory = directory
         self._state = state
         self._every = every
+        self._signals = signals
+        self._probe = probe
         self._world = world
         self._last = time.monotonic()
-        self._signal: int | None = None
-        self._handlers: dict[int, object] = {}
-
-    def __enter__(self) -> Autosave:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            try:
-                self._handlers[number] = signal.signal(number, self._asked)
-            except ValueError:  # not in the main thread: signals are somebody else's there
-                break
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal itself returned
 
     def save(self) -> None:
         """Save now."""
-        self._directory.save_checkpoint(self._state.checkpoint())
+        checkpoint = self._state.checkpoint()
+        self._directory.save_checkpoint(checkpoint if self._probe is None else self._probe.added(checkpoint))
         self._last = time.monotonic()
 
     def stop_if_asked(self) -> None:
-        """Stop if asked to; may be called inside a batch, which is then done again.
+        """Stop if a signal has come; may be called inside a batch, which is done again after a resume.
 
-        One of several processes goes on: all of them meet between batches, and stop there.
+        One of several processes goes on: all of them stop together, between two batches.
 
         Raises
         ------
         StoppedError
-            If a signal came; everything up to the batch before is saved.
+            If a signal has come; everything up to the batch before is saved.
         """
-        if self._signal is not None and self._world.size == 1:
-            self._stop(self._signal)
+        if self._signals.asked and self._world.size == 1:
+            self._stop(self._signals.asked)
 
     def after_batch(self) -> None:
-        """Save if it is time to, and stop if asked to; called between batches.
+        """Save if it is time to, and stop if a signal has come; called between batches.
 
         Raises
         ------
         StoppedError
-            If a signal came, to this process or to another of the run.
+            If a signal has come, to this process or to another of the run.
         """
-        if asked := self._world.largest(self._signal or 0):
+        if asked := self._world.largest(self._signals.asked):
             self._stop(asked)
         if time.monotonic() - self._last >= self._every:
             self.save()
@@ -95,17 +94,18 @@ class Autosave:
         self.save()
         # Wait for every process: torchrun kills the rest as soon as one exits, and the leader may still be saving.
         self._world.wait_for_all()
-        raise StoppedError(
-            f"stopped by {signal.Signals(number).name}; everything is saved in {self._directory.path}",
-            remedy="run the same command again to go on from here",
-        )
+        raise _stopped(signal.Signals(number).name, self._directory)
 
-    def _asked(self, number: int, frame: FrameType | None) -> None:
-        if self._world.size > 1:  # torchrun may repeat a signal; it has its own time limit, and its own message
-            self._signal = number
-            return
-        if self._signal is not None:
-            raise KeyboardInterrupt
-        self._signal = number
-        # Not print: a signal may come in the middle of one.
-        os.write(2, b"\nstopping after this batch, to save; a second signal stops at once\n")
+
+@contextmanager
+def told_as_stop(directory: RunDirectory) -> Iterator[None]:
+    """Turn a signal outside of the training into a `StoppedError`: the last checkpoint holds what was learnt."""
+    try:
+        yield
+    except Interrupted as error:
+        raise _stopped(error.name, directory) from error
+
+
+def _stopped(name: str, directory: RunDirectory) -> StoppedError:
+    saved = f"everything is saved in {directory.path}" if directory.has_checkpoints else "nothing was trained yet"
+    return StoppedError(f"stopped by {name}; {saved}", remedy="run the same command again to go on from here")

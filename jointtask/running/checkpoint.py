@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from jointtask.api.errors import RunError
 from jointtask.em.state import Checkpoint
 from jointtask.tools.tensorfile import digest, save_tensors
 
-__all__ = ["latest_checkpoint", "save_checkpoint"]
+__all__ = ["checkpoint_files", "latest_checkpoint", "save_checkpoint"]
 
 KEPT = 2
 
@@ -32,7 +33,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
                 f"{name} is no longer finite; the checkpoint was not written",
                 remedy="lower optimizer.rate or set optimizer.clip; the checkpoint before it is kept",
             )
-    before = _numbered(folder)
+    before = checkpoint_files(folder)
     number = before[-1][0] + 1 if before else 1
     path = folder / f"{number:08d}.safetensors"
     metadata = {"state": json.dumps(checkpoint.state), "digest": digest(tensors, checkpoint.state)}
@@ -58,11 +59,11 @@ def latest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
         If there are checkpoints, and all are damaged.
     """
     damage: list[str] = []
-    files = _numbered(folder)
+    files = checkpoint_files(folder)
     for _, path in reversed(files):
         try:
             return _read(path), [f"{line}; the checkpoint before it is used" for line in damage]
-        except (SafetensorError, ValueError, KeyError, OSError) as error:
+        except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
             damage.append(f"{path}: damaged ({error})")
     if files:
         raise RunError(
@@ -83,5 +84,7 @@ def _read(path: Path) -> Checkpoint:
     return Checkpoint(tensors=tensors, state=state)
 
 
-def _numbered(folder: Path) -> list[tuple[int, Path]]:
-    return sorted((int(path.stem), path) for path in folder.glob("*.safetensors") if path.stem.isdigit())
+def checkpoint_files(folder: Path) -> list[tuple[int, Path]]:
+    """Return the checkpoints of a folder with their numbers, the oldest first."""
+    files = [path for path in folder.glob("*.safetensors") if re.fullmatch("[0-9]+", path.stem) and path.is_file()]
+    return sorted((int(path.stem), path) for path in files)

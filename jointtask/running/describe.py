@@ -17,7 +17,7 @@ from jointtask.running.directory import RunDirectory
 
 __all__ = ["describe", "so_far"]
 
-_NOT_IN_THE_RECORD = ("plugins", "code", "data")
+_NOT_IN_THE_RECORD = ("plugins", "scores", "code", "data", "examples")
 """Parts of a run's versions that are mappings, or stand elsewhere in its record."""
 
 
@@ -38,7 +38,7 @@ def describe(directory: RunDirectory, assembly: Assembly, versions: Mapping[str,
         name=assembly.runfile.run.name,
         directory=str(directory.path),
         config=resolved(assembly.runfile),
-        versions={**plain, **versions["plugins"]},
+        versions={**plain, **versions["scores"], **versions["plugins"]},
         data={
             name: {"examples": len(data), "fingerprint": data.fingerprint, "notes": list(data.notes)}
             for name, data in assembly.data.items()

@@ -7,19 +7,30 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from jointtask.api.errors import ConfigError
 from jointtask.em.state import Checkpoint
-from jointtask.running.checkpoint import latest_checkpoint, save_checkpoint
+from jointtask.running.checkpoint import checkpoint_files, latest_checkpoint, save_checkpoint
 from jointtask.running.lock import LOCK
+from jointtask.running.model_file import read_model, require_finite_weights, write_model
 from jointtask.tools.files import remove_leftovers, write_atomic
 from jointtask.tools.plain import to_plain
 from jointtask.tools.tensorfile import save_tensors
 
 __all__ = ["ReadOnlyRunDirectory", "RunDirectory"]
+
+_FILES = (
+    "finished.json",
+    "config.toml",
+    "versions.json",
+    "history.jsonl",
+    "timing.jsonl",
+    "report.json",
+    "report.html",
+    "model.safetensors",
+    "latents.safetensors",
+)
 
 
 class RunDirectory:
@@ -28,7 +39,7 @@ class RunDirectory:
     Parameters
     ----------
     path : pathlib.Path
-        ``<run.output>/<run.name>``.
+        The directory, ``<run.output>/<run.name>``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,6 +47,13 @@ class RunDirectory:
         self.config = path / "config.toml"
         self.versions = path / "versions.json"
         self.model = path / "model.safetensors"
+        self.latents = path / "latents.safetensors"
+        self.history = path / "history.jsonl"
+        self.timing = path / "timing.jsonl"
+        self.report = path / "report.json"
+        self.page = path / "report.html"
+        self.mark = path / "finished.json"
+        self.checkpoints = path / "checkpoints"
 
     @property
     def exists(self) -> bool:
@@ -44,10 +62,15 @@ class RunDirectory:
 
     @property
     def taken(self) -> bool:
-        """Whether it holds more than what a run leaves that was killed before its `config.toml` was there."""
+        """Whether it holds more than a run leaves that was killed before it had written its `config.toml`."""
         begun = ("checkpoints", "versions.json", LOCK)
         others = (path.name for path in self.path.iterdir() if path.name not in begun)
-        return any(not name.endswith(".part") for name in others) or any(self.path.glob("checkpoints/*"))
+        return any(not name.endswith(".part") for name in others) or self.has_checkpoints
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether anything was saved of a training."""
+        return bool(checkpoint_files(self.checkpoints))
 
     def require(self) -> None:
         """Raise a `ConfigError` if no run has been here."""
@@ -58,55 +81,79 @@ class RunDirectory:
                 remedy="name a folder that 'jointtask run' made",
             )
 
+    def require_files(self) -> None:
+        """Raise a `ConfigError` if a folder is where one of the run's files belongs, or a file where its folder does.
+
+        Everything that a run writes takes the place of what is there, which a folder does not allow.
+        """
+        wrong = [path for path in (self.path / name for name in _FILES) if path.is_dir()]
+        if self.checkpoints.exists() and not self.checkpoints.is_dir():
+            wrong.append(self.checkpoints)
+        for path in wrong:
+            kind, expected = ("folder", "file") if path.is_dir() else ("file", "folder")
+            raise ConfigError(
+                f"{path} is a {kind}, where a run keeps a {expected}",
+                remedy="move it away, or give the run another name",
+            )
+
     def clear(self) -> None:
         """Remove the files of a run, and nothing else."""
-        names = ("config.toml", "versions.json", "history.jsonl", "timing.jsonl", "report.json", "report.html")
-        for path in [*(self.path / name for name in names), self.model, self.path / "latents.safetensors"]:
-            path.unlink(missing_ok=True)
-        for path in (self.path / "checkpoints").glob("*.safetensors"):
+        for name in _FILES:
+            (self.path / name).unlink(missing_ok=True)
+        for _, path in checkpoint_files(self.checkpoints):
             path.unlink()
+        self.remove_leftovers()
 
     def remove_leftovers(self) -> None:
         """Remove the temporary files of a process that was killed; only for the one that holds the lock."""
-        for folder in (self.path, self.path / "checkpoints"):
+        for folder in (self.path, self.checkpoints):
             remove_leftovers(folder)
 
     def write_identity(self, config: str, versions: Mapping[str, Any]) -> None:
         """Write `config.toml` and `versions.json`, and make the folder of checkpoints."""
-        (self.path / "checkpoints").mkdir(exist_ok=True)
+        self.checkpoints.mkdir(exist_ok=True)
         write_atomic(self.versions, json.dumps(versions, indent=2) + "\n")
         write_atomic(self.config, config)
 
     def read_versions(self) -> dict[str, Any]:
-        """Read `versions.json`."""
+        """Read `versions.json`.
+
+        Raises
+        ------
+        ConfigError
+            If it is missing, damaged or not what a run writes.
+        """
         try:
-            versions: dict[str, Any] = json.loads(self.versions.read_text())
-        except (OSError, ValueError) as error:
+            versions = json.loads(self.versions.read_text(encoding="utf-8"))
+            parts = [versions.get(name, {}) for name in ("plugins", "code", "data", "examples")]
+            if not all(isinstance(part, dict) for part in parts):
+                raise ValueError("its parts are not tables")
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
             raise ConfigError(
                 f"{self.versions} cannot be read",
                 cause=str(error),
                 remedy="run with --fresh to start again, or give the run another name",
             ) from error
-        return versions
+        return dict(versions)
 
-    def write_lines(self, name: str, records: Iterable[Any]) -> None:
-        """Write `history.jsonl` or `timing.jsonl`, one object a line; what is not a finite number is null."""
-        write_atomic(
-            self.path / name, "".join(json.dumps(to_plain(record), allow_nan=False) + "\n" for record in records)
-        )
+    def write_lines(self, path: Path, records: Iterable[Any]) -> None:
+        """Write `history` or `timing`, one object a line; a number that is not finite becomes null."""
+        write_atomic(path, json_lines(records))
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint."""
-        save_checkpoint(self.path / "checkpoints", checkpoint)
+        save_checkpoint(self.checkpoints, checkpoint)
 
     def latest_checkpoint(self) -> tuple[Checkpoint | None, list[str]]:
-        """Read the newest checkpoint that is whole, and say which were not."""
-        return latest_checkpoint(self.path / "checkpoints")
+        """Read the newest checkpoint that is whole; return a line for each newer one that is damaged."""
+        return latest_checkpoint(self.checkpoints)
 
-    def write_results(self, model: Mapping[str, Tensor], latents: Mapping[str, Tensor]) -> None:
+    def write_results(
+        self, model: Mapping[str, Tensor], description: Mapping[str, Any], latents: Mapping[str, Tensor]
+    ) -> None:
         """Write `model.safetensors` and `latents.safetensors`."""
-        save_tensors(self.path / "latents.safetensors", latents)
-        save_tensors(self.model, model)
+        save_tensors(self.latents, latents)
+        write_model(self.model, model, description)
 
     def read_model(self) -> dict[str, Tensor]:
         """Read the trained weights: of the finished run, or of its last checkpoint.
@@ -114,18 +161,13 @@ class RunDirectory:
         Raises
         ------
         ConfigError
-            If this is no run directory, or nothing has been trained yet.
+            If this is no run directory, nothing has been trained yet, or the weights are damaged.
         """
         self.require()
+        self.require_files()
         if self.model.exists():
-            try:
-                return load_file(self.model)
-            except (SafetensorError, OSError) as error:
-                raise ConfigError(
-                    f"{self.model} is damaged",
-                    cause=str(error),
-                    remedy="delete it and run the same command again: it is made again from the last checkpoint",
-                ) from error
+            remedy = "run the same command again: it is made again from the last checkpoint"
+            return read_model(self.model, remedy if self.has_checkpoints else "train again, or copy it again")
         checkpoint, _ = self.latest_checkpoint()
         if checkpoint is None:
             raise ConfigError(
@@ -134,16 +176,17 @@ class RunDirectory:
         # As the run would use them: those of the best round, else their average, else the last.
         prefixes = ("best.", "average.", "model.")
         prefix = next(prefix for prefix in prefixes if any(name.startswith(prefix) for name in checkpoint.tensors))
-        return {
-            name.removeprefix(prefix): tensor for name, tensor in checkpoint.tensors.items() if name.startswith(prefix)
-        }
+        tensors = checkpoint.tensors.items()
+        weights = {name.removeprefix(prefix): tensor for name, tensor in tensors if name.startswith(prefix)}
+        require_finite_weights(weights, self.checkpoints, "start the run again with --fresh")
+        return weights
 
 
 class ReadOnlyRunDirectory(RunDirectory):
-    """The directory of a run as all its processes but the leader see it: what they would write, the leader writes."""
+    """The directory of a run for all its processes but the leader, which alone writes."""
 
     def clear(self) -> None:
-        """Leave it as it is."""
+        """Remove nothing."""
 
     def remove_leftovers(self) -> None:
         """Leave them to the leader."""
@@ -151,11 +194,18 @@ class ReadOnlyRunDirectory(RunDirectory):
     def write_identity(self, config: str, versions: Mapping[str, Any]) -> None:
         """Write nothing."""
 
-    def write_lines(self, name: str, records: Iterable[Any]) -> None:
+    def write_lines(self, path: Path, records: Iterable[Any]) -> None:
         """Write nothing."""
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write nothing."""
 
-    def write_results(self, model: Mapping[str, Tensor], latents: Mapping[str, Tensor]) -> None:
+    def write_results(
+        self, model: Mapping[str, Tensor], description: Mapping[str, Any], latents: Mapping[str, Tensor]
+    ) -> None:
         """Write nothing."""
+
+
+def json_lines(records: Iterable[Any]) -> str:
+    """Return records as JSON, one a line."""
+    return "".join(json.dumps(to_plain(record), allow_nan=False) + "\n" for record in records)

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import cattrs
 
 from jointtask.api.errors import ConfigError
 from jointtask.api.progress import Progress
-from jointtask.api.record import OWN, RoundRecord, RunRecord, ScoreRecord
+from jointtask.api.record import RoundRecord, RunRecord
 from jointtask.em.assembly import Assembly
 from jointtask.em.batches import Examples
-from jointtask.em.kept import kept_weights, over, weights_in_use
+from jointtask.em.kept import over
 from jointtask.em.latents import Latents
-from jointtask.em.predict import Predictor, make_predictor
 from jointtask.em.processes import ALONE, World
-from jointtask.em.score import Predict, one_by_one, score, through
-from jointtask.em.state import State
+from jointtask.em.state import Checkpoint, State
 from jointtask.em.train import train
-from jointtask.registry.attribution import blaming, tolerated
-from jointtask.report import read_report, warnings, write_report
-from jointtask.report.panels import draw_panels
+from jointtask.registry.attribution import blaming
+from jointtask.registry.discover import reason
 from jointtask.runfile.load import dump
 from jointtask.runfile.schema import RunFile
 from jointtask.running.assemble import assemble, assemble_optimizers
-from jointtask.running.autosave import Autosave
+from jointtask.running.autosave import Autosave, told_as_stop
 from jointtask.running.describe import describe, so_far
 from jointtask.running.directory import ReadOnlyRunDirectory, RunDirectory
+from jointtask.running.finish import Ending, finish
+from jointtask.running.finished import scoring, stored_record, to_make_again
 from jointtask.running.lock import locked
+from jointtask.running.probe import Probe
 from jointtask.running.same_run import require_same_run, versions_of
-from jointtask.running.weights import pair_tensors, start_from
+from jointtask.running.signals import Signals
+from jointtask.running.weights import start_from
 
 if TYPE_CHECKING:
     from jointtask.registry.registry import Registry
@@ -69,54 +69,69 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
     """
     directory = (RunDirectory if world.leader else ReadOnlyRunDirectory)(Path(runfile.run.output) / runfile.run.name)
     lock = locked(directory.path, progress.say) if world.leader else nullcontext()
-    with blaming(registry.plugins), lock:
+    with blaming(registry.plugins), lock, told_as_stop(directory), Signals(many=world.size > 1) as signals:
         with world.machine_first("assemble"):
             assembly = assemble(runfile, registry, progress, world)
-        return _run(directory, assembly, fresh)
+        return _run(directory, assembly, fresh, signals)
 
 
-def _run(directory: RunDirectory, assembly: Assembly, fresh: bool) -> RunRecord:
-    progress, registry = assembly.context.progress, assembly.registry
+def _run(directory: RunDirectory, assembly: Assembly, fresh: bool, signals: Signals) -> RunRecord:
+    progress, registry, world = assembly.context.progress, assembly.registry, assembly.world
     state, versions = new_state(assembly), versions_of(assembly)
-    with assembly.world.leader_first("open"):
-        notes = open_directory(directory, assembly, versions, state, fresh)
-    finished = finished_record(directory, assembly, state)
-    assembly.world.require_same(lambda: {**state.agreement(), "finished": finished is not None})
-    if finished:
+    with world.leader_first("open"):
+        checkpoint, notes = open_directory(directory, assembly, versions, state, fresh)
+    scored_by = scoring(assembly, versions)
+    record = describe(directory, assembly, versions)
+    again = to_make_again(directory, assembly.runfile.em.rounds, scored_by) if world.leader else None
+    again = world.gather([again])[0]
+    world.require_same(state.agreement)
+    done = stored_record(directory) if again is not None else None
+    if done and not again:
         progress.say(f"{directory.path}: this run is finished; --fresh starts it again, a larger em.rounds extends it")
-        return finished
-    processes = f", {assembly.world.size} processes" if assembly.world.size > 1 else ""
+        return done
+    if again is not None and over(assembly, state):
+        progress.say(f"{directory.path}: this run is finished, but not whole; made again: {', '.join(again)}")
+        scores = done.scores if done and not {"report.json", "scores"} & {*again} else None
+        ending = Ending(directory, assembly, so_far(record, state), state, prepare(assembly), scored_by)
+        return finish(ending, scores)
+    processes = f", {world.size} processes" if world.size > 1 else ""
     for line in [f"device: {versions['device']}{processes}", *notes]:
         progress.say(line)
     directory.write_identity(dump(assembly.runfile), versions)
-    begun = describe(directory, assembly, versions)
 
     def observe(hook: str, **arguments: Any) -> None:
-        for line in registry.notify(hook, **arguments) if assembly.world.leader else ():
+        for line in registry.notify(hook, **arguments) if world.leader else ():
             progress.say(line)
 
     def round_finished(done: RoundRecord) -> None:
-        directory.write_lines("history.jsonl", state.history)
-        directory.write_lines("timing.jsonl", state.timing)
+        directory.write_lines(directory.history, state.history)
+        directory.write_lines(directory.timing, state.timing)
         observe("jointtask_round_finished", record=done)
 
     steps = max(optimizer.steps for optimizer in state.optimizers.values())
-    observe("jointtask_run_started", record=so_far(begun, state))
-    assembly.observers.tell("run_started", so_far(begun, state), steps)
+    observe("jointtask_run_started", record=so_far(record, state))
+    assembly.observers.tell("run_started", so_far(record, state), steps)
     try:
-        with assembly.world.machine_first("prepare"):
-            examples = Examples(assembly.train, assembly.estep.terms, assembly.runfile, assembly.context)
-        with Autosave(directory, state, assembly.runfile.run.checkpoint_seconds, assembly.world) as autosave:
-            train(assembly, examples, state, autosave, round_finished)
-        with weights_in_use(assembly.pair, kept_weights(state)):
-            record = finish(directory, assembly, so_far(begun, state), state, examples)
+        with told_as_stop(directory):
+            examples = prepare(assembly)
+            probe = Probe(assembly.pair, examples)
+            if checkpoint is not None:
+                probe.require_same(checkpoint)
+            every = assembly.runfile.run.checkpoint_seconds
+            autosave = Autosave(directory, state, every, signals, probe, world)
+            with signals.deferred():
+                train(assembly, examples, state, autosave, round_finished)
+            return finish(Ending(directory, assembly, so_far(record, state), state, examples, scored_by, observe))
     except BaseException as error:
-        observe("jointtask_run_failed", record=so_far(begun, state), error=error)
-        assembly.observers.tell("run_failed", so_far(begun, state), error)
+        observe("jointtask_run_failed", record=so_far(record, state), error=error)
+        assembly.observers.tell("run_failed", so_far(record, state), error)
         raise
-    observe("jointtask_run_finished", record=record)
-    assembly.observers.tell("run_finished", record)
-    return record
+
+
+def prepare(assembly: Assembly) -> Examples:
+    """Prepare the training data for the proposal terms; one process of each machine fills the cache."""
+    with assembly.world.machine_first("prepare"):
+        return Examples(assembly.train, assembly.estep.terms, assembly.runfile, assembly.context)
 
 
 def new_state(assembly: Assembly) -> State:
@@ -134,8 +149,17 @@ def new_state(assembly: Assembly) -> State:
 
 def open_directory(
     directory: RunDirectory, assembly: Assembly, versions: Mapping[str, Any], state: State, fresh: bool
-) -> list[str]:
-    """Restore the state from the run directory, if it holds this run; return lines for the user."""
+) -> tuple[Checkpoint | None, list[str]]:
+    """Restore the state from the run directory, if it holds this run.
+
+    Returns
+    -------
+    checkpoint : Checkpoint or None
+        What the state was restored from; None in a run that begins.
+    notes : list of str
+        Lines for the user.
+    """
+    directory.require_files()
     notes: list[str] = []
     directory.remove_leftovers()
     if fresh:
@@ -145,81 +169,25 @@ def open_directory(
         checkpoint, damaged = directory.latest_checkpoint()
         notes += damaged
         if checkpoint is not None:
-            state.restore(checkpoint)
+            _restore(directory, state, checkpoint)
             notes.append(f"{directory.path}: going on in round {state.round}, after {state.epoch} epochs")
+        return checkpoint, notes
     elif directory.path.is_dir() and directory.taken:
         raise ConfigError(
             f"{directory.path} is not empty and holds no run",
-            cause="it has checkpoints, but no config.toml" if (directory.path / "checkpoints").exists() else "",
+            cause="it has checkpoints, but no config.toml" if directory.has_checkpoints else "",
             remedy="give this run another name (--set run.name=...) or another folder (--output);"
             " --fresh starts it there, beside what is no run's",
         )
-    return notes
+    return None, notes
 
 
-def finish(
-    directory: RunDirectory, assembly: Assembly, record: RunRecord, state: State, examples: Examples
-) -> RunRecord:
-    """Score the trained pair and the predictors beside it, write all files of the run and return its whole record."""
-    directory.write_results(pair_tensors(assembly.pair), state.latents.tensors())
-    directory.write_lines("history.jsonl", state.history)
-    directory.write_lines("timing.jsonl", state.timing)
-    predictor = make_predictor(assembly.pair, assembly.runfile)
-    record = attrs.evolve(record, scores=final_scores(assembly, predictor), finished=True)
-    record = attrs.evolve(record, warnings=warnings(record))
-    if not assembly.world.leader:
-        return record
-    panels = draw_panels(assembly, predictor, examples, state.latents, record)
-    assembly.observers.tell("panels_drawn", panels)
-    bridge = assembly.pair.bridge
-    write_report(
-        record,
-        panels,
-        directory.path,
-        coordinates=bridge.coordinates,
-        units=bridge.units,
-        commands=assembly.registry.uses("bridge", assembly.runfile.bridge.name),
-    )
-    for component in assembly.registry.components("reporter"):
-        with tolerated(assembly.context.progress.say, f"the reporter '{component.name}'"):
-            component.build(component.settings(), assembly.context)(record, directory.path)
-    return record
-
-
-def final_scores(assembly: Assembly, predictor: Predictor) -> list[ScoreRecord]:
-    """Score on the test data, or on the validation data if there is no test data."""
-    name, data = ("test", assembly.test) if assembly.test is not None else ("validation", assembly.validation)
-    if data is None or not assembly.metrics:
-        return []
-    contestants: dict[str, AbstractContextManager[Predict]] = {OWN: nullcontext(through(predictor))}
-    contestants |= {
-        key: one_by_one(function, assembly.context.workers) for key, function in assembly.predictors.items()
-    }
-    records = []
-    for key, contestant in contestants.items():
-        with contestant as predict:
-            records.append(
-                score(
-                    predict,
-                    data,
-                    assembly.metrics,
-                    predictor=key,
-                    data=name,
-                    batch_size=assembly.runfile.predict.batch_size,
-                    progress=assembly.context.progress,
-                    world=assembly.world,
-                )
-            )
-    return records
-
-
-def finished_record(directory: RunDirectory, assembly: Assembly, state: State) -> RunRecord | None:
-    """Return the record of a run that has nothing left to do."""
-    report = directory.path / "report.json"
-    if not over(assembly, state) or not report.exists() or not directory.model.exists():
-        return None
+def _restore(directory: RunDirectory, state: State, checkpoint: Checkpoint) -> None:
     try:
-        record = read_report(directory.path)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, cattrs.BaseValidationError):
-        return None  # it is made again
-    return record if record.finished and len(record.rounds) == state.round else None
+        state.restore(checkpoint)
+    except (RuntimeError, KeyError, TypeError, ValueError, AttributeError, cattrs.BaseValidationError) as error:
+        raise ConfigError(
+            f"the last checkpoint in {directory.checkpoints} does not fit this run",
+            cause=f"it was written by another version, or for other networks: {reason(error)}",
+            remedy="use the plugin versions in versions.json, or start again with --fresh",
+        ) from error

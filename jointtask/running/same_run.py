@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +13,7 @@ from jointtask.api.errors import ConfigError
 from jointtask.em.assembly import Assembly
 from jointtask.registry.registry import Registry
 from jointtask.runfile.load import load, parse, resolved
+from jointtask.runfile.schema import RunFile
 from jointtask.running.device import device_name
 from jointtask.running.directory import RunDirectory
 from jointtask.running.weights import digest_start
@@ -24,19 +25,31 @@ _ASIDE = frozenset(
 )
 
 
+def _deciding_nothing(runfile: RunFile) -> tuple[str, ...]:
+    """Return the kinds of components that have no part in what is learnt.
+
+    Metrics have one where the best round is kept, or training stops when a score no longer improves.
+    """
+    follows = runfile.em.keep == "best" or runfile.em.patience > 0
+    return ("observer", "predictor") if follows else ("observer", "predictor", "metric")
+
+
 def versions_of(assembly: Assembly) -> dict[str, Any]:
     """Return what a run's outcome depends on beside its run file: versions, device, threads, data."""
+    parts, aside = list(assembly.runfile.components()), _deciding_nothing(assembly.runfile)
     return {
         "jointtask": version("jointtask"),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "plugins": assembly.registry.versions(assembly.runfile.components()),
-        "code": assembly.registry.code(assembly.runfile.components()),
+        "plugins": assembly.registry.versions(part for part in parts if part[0] not in aside),
+        "scores": assembly.registry.versions(part for part in parts if part[0] in ("metric", "predictor")),
+        "code": assembly.registry.code(parts),
         "device": device_name(assembly.context.device),
         "threads": torch.get_num_threads(),
         "start": digest_start(assembly.runfile.run.start, assembly.registry),
         "processes": assembly.world.size,
         "data": {name: data.fingerprint for name, data in assembly.data.items()},
+        "examples": {name: len(data) for name, data in assembly.data.items()},
     }
 
 
@@ -62,15 +75,18 @@ def require_same_run(directory: RunDirectory, assembly: Assembly, versions: Mapp
     ConfigError
         Listing every difference.
     """
+    aside = _deciding_nothing(assembly.runfile)
     old = _flat(_resolved(directory, assembly.registry))
     new = _flat(resolved(assembly.runfile))
     before, now = directory.read_versions(), versions
     lines = _differences(
-        {key: value for key, value in old.items() if not _aside(key)},
-        {key: value for key, value in new.items() if not _aside(key)},
+        {key: value for key, value in old.items() if not _aside(key, aside)},
+        {key: value for key, value in new.items() if not _aside(key, aside)},
     )
-    for part in ("plugins", "data", "start"):
-        lines += _differences(_flat({part: before.get(part, type(now[part])())}), _flat({part: now[part]}))
+    deciding = {name: value for name, value in before.get("plugins", {}).items() if name in now["plugins"]}
+    lines += _differences(_flat({"plugins": deciding}), _flat({"plugins": now["plugins"]}))
+    lines += _differences({"start": before.get("start", "")}, {"start": now["start"]})
+    lines += _other_data(before, now)
     if new["em.rounds"] < old["em.rounds"]:
         lines.append(f"em.rounds: was {old['em.rounds']}, is {new['em.rounds']}; rounds can grow, not shrink")
     if lines:
@@ -91,17 +107,35 @@ def require_same_run(directory: RunDirectory, assembly: Assembly, versions: Mapp
     ]
 
 
-def _aside(key: str) -> bool:
-    """Say whether a key may differ in the same run: observers watch, and change nothing."""
-    return key in _ASIDE or key.split(".")[0] == "observer"
-
-
 def _resolved(directory: RunDirectory, registry: Registry) -> Mapping[str, Any]:
     """Return the stored run file, with the defaults of settings that are newer than it."""
     try:
         return resolved(load(directory.config, (), registry))
     except ConfigError:  # a component or a setting that no longer exists: compare the text as it is
         return parse(directory.config)
+
+
+def _aside(key: str, kinds: Sequence[str]) -> bool:
+    """Say whether a setting may differ between two calls of one run: it decides nothing of what is learnt."""
+    tables = {"observer": "observer", "metric": "evaluate", "predictor": "evaluate.predictors"}
+    return key in _ASIDE or any(f"{key}.".startswith(f"{tables[kind]}.") for kind in kinds)
+
+
+def _other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a line for each table whose data set holds other examples than when the run began."""
+    lines = []
+    for table, fingerprint in now["data"].items():
+        if before.get("data", {}).get(table) == fingerprint:
+            continue
+        then, count = before.get("examples", {}).get(table), now["examples"][table]
+        if then is None:
+            change = f"{count:,} now"
+        elif then == count:
+            change = f"{count:,} as before, but with another content or in another order"
+        else:
+            change = f"{then:,} then, {count:,} now"
+        lines.append(f"data.{table}: not the examples that the run began with: {change}")
+    return lines
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

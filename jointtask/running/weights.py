@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from jointtask.api.component import TrainedComponent
 from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.em.pair import Pair
 from jointtask.registry.registry import Registry
+from jointtask.running.model_file import read_model
+from jointtask.tools import text
 
 __all__ = ["digest_start", "load_pair", "pair_tensors", "start_from"]
 
@@ -38,14 +38,27 @@ def load_pair(pair: Pair, weights: Mapping[str, Tensor], source: Path, remedy: s
     for role, module in pair.modules.items():
         prefix = f"{role}."
         own = {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
-        try:
-            module.load_state_dict(own)
-        except RuntimeError as error:
+        if misfit := _misfit(module, own):
             raise ConfigError(
-                f"the weights in {source} do not fit the {role} network",
-                cause=str(error).splitlines()[0],
-                remedy=remedy,
-            ) from error
+                f"the weights in {source} do not fit the {role} network", cause="; ".join(misfit), remedy=remedy
+            )
+        module.load_state_dict(own)
+
+
+def _misfit(module: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Return what is missing, what is left over and what has another shape, by the names of the parameters."""
+    own = module.state_dict()
+    shapes = [
+        f"{name} {tuple(weights[name].shape)}, where the network has {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    differences = {
+        "missing": [name for name in own if name not in weights],
+        "not in the network": [name for name in weights if name not in own],
+        "of another shape": shapes,
+    }
+    return [f"{what}: {text.listing(names, 3)}" for what, names in differences.items() if names]
 
 
 def start_from(pair: Pair, start: str, registry: Registry) -> None:
@@ -60,11 +73,10 @@ def start_from(pair: Pair, start: str, registry: Registry) -> None:
         return
     path = _model(start, registry)
     try:
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ConfigError(
-            f"run.start: {path} cannot be read", cause=str(error), remedy="name a model.safetensors that a run wrote"
-        ) from error
+        weights = read_model(path, "name a model.safetensors that a run wrote")
+    except ConfigError as error:
+        error.message = f"run.start: {error.message}"
+        raise
     load_pair(pair, weights, path, "start from a run of the same two networks, with the same settings")
 
 

@@ -316,10 +316,6 @@ def test_a_proposal_term_that_gives_what_it_must_not(call: Call, weight: str, me
     ("body", "expected"),
     [
         (
-            component("jointtask_reporters", "lambda s, c: lambda record, directory: 1 / 0"),
-            "warning: the reporter 'odd' raised ZeroDivisionError: division by zero (odd.py, line ",
-        ),
-        (
             f"{IMPORTS}\n@hookimpl\ndef jointtask_panels():\n    return [PanelComponent('odd', NoSettings,"
             " lambda s, c: lambda data: 1 / 0, 'odd', bridge='trial-interval')]\n",
             "warning: the panel 'odd' raised ZeroDivisionError: division by zero (odd.py, line ",

@@ -8,8 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +27,11 @@ from jointtask.running.torchrun import joined
 from jointtask.tools.progress import SilentProgress
 
 HERE = Path(__file__).parents[1]
-PLUGINS = [str(HERE / name) for name in ("toy.py", "tabulated.py")]
+PLUGINS = [str(HERE / name) for name in ("toy.py", "tabulated.py", "stopping.py")]
 TABLES = {
     "run": 'name = "together"\noutput = "{}"\ndevice = "cpu"\nthreads = 1',
     "upstream": 'name = "toy-locate"\ndropout = 0.0\noptimizer = { rate = 0.003 }',
+    "downstream": 'name = "stopping-label"\noptimizer = { name = "sgd", rate = 0.01 }',
     "sampler": 'name = "mortal"',
 }
 TABULATED = ["upstream.name=tabulated-locate", "downstream.name=tabulated-label", "em.draws=20"]
@@ -42,8 +41,8 @@ CASES: list[dict[str, Any]] = [
     {"overrides": []},
     {"overrides": ["run.name=tabulated", *TABULATED, "em.estep_batch=7"]},
     {"overrides": ["run.name=uneven", *UNEVEN]},
-    {"overrides": ["run.name=stopped"], "ticks": 9, "rank": 1},
-    {"overrides": ["run.name=stopped"], "ticks": 5, "rank": 0},
+    {"overrides": ["run.name=stopped"], "calls": 12, "rank": 1},
+    {"overrides": ["run.name=stopped"], "calls": 5, "rank": 0},
     {"overrides": ["run.name=stopped"]},
 ]
 
@@ -55,7 +54,8 @@ def write_run_file(folder: Path) -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", **more}
+    paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, **more}
 
 
 def torchrun(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -253,35 +253,22 @@ def test_more_processes_than_accelerators(monkeypatch: pytest.MonkeyPatch) -> No
     assert World(2, 3, local_rank=2).own_device(torch.device("cpu")) == torch.device("cpu")
 
 
-@contextmanager
-def ended_on_the_way_out() -> Iterator[None]:
-    try:
-        yield
-    finally:
-        signal.raise_signal(signal.SIGTERM)
-
-
-def test_a_signal_does_not_silence_the_error_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another process dies, torchrun ends this one while it is on its way out to say so."""
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr("jointtask.running.torchrun._join", lambda: World(0, 2, store=Store([])))
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(PeerError, match="another process of this run died"), joined(), ended_on_the_way_out():
-            raise PeerError("connection closed")
-        with pytest.raises(RunError, match="ended by SIGTERM"), joined():
-            signal.raise_signal(signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def test_a_process_that_is_ended_while_it_builds_says_so_for_all(tmp_path: Path) -> None:
+    stop = {"STOP_PART": "data", "STOP_CALLS": "1", "STOP_RANK": "1", "STOP_SIGNAL": str(int(signal.SIGTERM))}
+    codes, (leader, other) = pair(*command(tmp_path, "--set=data.test.name=stopping-bumps"), **stop)
+    assert codes == [1, 1]
+    assert other.startswith("ended by SIGTERM before the run was finished")
+    assert "Traceback" not in leader + other
+    assert "SIGTERM" not in leader
 
 
 def test_only_the_leader_writes(tmp_path: Path) -> None:
     directory = ReadOnlyRunDirectory(tmp_path / "runs" / "toy")
-    with directory.held():
-        directory.clear()
-        directory.write_identity("", {})
-        directory.write_lines("history.jsonl", [{}])
-        directory.write_results({}, {})
+    directory.clear()
+    directory.write_identity("", {})
+    directory.write_lines(directory.history, [{}])
+    directory.write_results({}, {}, {})
+    directory.remove_leftovers()
     assert not list(tmp_path.iterdir())
 
 
