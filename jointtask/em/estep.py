@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from torch import Tensor
 
 from jointtask.api.bridge import CentredBridge
+from jointtask.api.errors import ConfigError, PluginError
 from jointtask.api.proposal import ProposalTerm
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler
@@ -19,6 +20,8 @@ from jointtask.em.latents import Latents
 from jointtask.em.pair import Pair
 from jointtask.em.proposal_table import log_proposal
 from jointtask.em.target import NetworkTarget, Tempered
+from jointtask.registry.unchanged import Unchanged
+from jointtask.tools.text import listing
 
 __all__ = ["EStep", "Sampled", "sample_batch"]
 
@@ -108,8 +111,14 @@ def sample_batch(pair: Pair, estep: EStep, round: int, batch: ExampleBatch, late
         If the sampler breaks its contract.
     """
     grid, ids = pair.bridge.grid, batch.ids
+    inputs = Unchanged(batch.tensors)
     base = pair.bridge.base(batch.tensors)
+    _require_usable(pair, "base", base, ids)
+    inputs.require(f"{pair.names['bridge']}: base")
     reference, usable, upstream = _references(pair, batch, base)
+    method = "reference, at no adjustment," if _annotation_scale(pair) is None else "admit"
+    _require_usable(pair, method, reference[:, grid.start], ids)
+    inputs.require(f"{pair.names['upstream']}: its forward pass or energy")
     history = evolve(latents.history(batch.positions, base), upstream=upstream)
     log_q = log_proposal(estep.terms, batch.tensors, reference, usable, history)
     target = NetworkTarget(pair, ids, batch.tensors, reference, usable, upstream, log_q, estep.interrupt)
@@ -120,6 +129,12 @@ def sample_batch(pair: Pair, estep: EStep, round: int, batch: ExampleBatch, late
     energies = target.energy(candidates)
     best = candidates.gather(1, energies.argmin(dim=1, keepdim=True))
     state = _choose(estep, draws, best, Streams(estep.seed, round, ids, "estimate"))
+    if bool(torch.isinf(target.energy(state)).any()):
+        raise ConfigError(
+            f"sampler.estimate = '{estep.estimate}' takes states of energy +inf, whose references are not usable",
+            cause="the last draw of a sampler that enumerates states is no sample of the posterior",
+            remedy="set sampler.estimate to 'best' or 'weighted'",
+        )
 
     seen, none = visited(candidates, len(grid)), not_applicable(len(ids))
     diagnostics = Diagnostics(
@@ -149,7 +164,7 @@ def _references(pair: Pair, batch: ExampleBatch, base: Tensor) -> tuple[Tensor, 
     bridge, grid = pair.bridge, pair.bridge.grid
     with torch.inference_mode():
         prediction = pair.predict_upstream(batch.tensors)
-        scale = bridge.annotation_scale if isinstance(bridge, CentredBridge) else None
+        scale = _annotation_scale(pair)
         centre = base if scale is None else bridge.admit(pair.upstream.reference(prediction))
         reference = bridge.reference(centre, grid.states.to(centre))
         usable = bridge.usable(reference)
@@ -157,6 +172,25 @@ def _references(pair: Pair, batch: ExampleBatch, base: Tensor) -> tuple[Tensor, 
         if scale is not None:
             upstream = upstream + grid.difference(reference, base[:, None]).square().sum(dim=-1) / (2 * scale**2)
     return reference, usable, upstream
+
+
+def _annotation_scale(pair: Pair) -> float | None:
+    """Return the scale of a bridge whose E-step adjusts the prediction; None if it adjusts the annotation."""
+    return pair.bridge.annotation_scale if isinstance(pair.bridge, CentredBridge) else None
+
+
+def _require_usable(pair: Pair, method: str, reference: Tensor, ids: Sequence[str]) -> None:
+    """Raise if a reference of an example, (B, D), is not finite or not usable."""
+    good = pair.bridge.usable(reference) & torch.isfinite(reference).all(dim=1)
+    if bool(good.all()):
+        return
+    bad = [name for name, fine in zip(ids, good.tolist(), strict=True) if not fine]
+    raise PluginError(
+        f"{pair.names['bridge']}: {method} gave references that are not usable for {len(bad)} of {len(ids)} examples:"
+        f" {listing(bad, 10)}; expected finite ones that usable accepts",
+        cause=f"the first is {[round(value, 3) for value in reference[ids.index(bad[0])].tolist()]}",
+        remedy="see jointtask.api.bridge.Bridge for the contract, and look at the annotations of these examples",
+    )
 
 
 def _choose(estep: EStep, draws: Draws, best: Tensor, random: Streams) -> Tensor:

@@ -17,6 +17,7 @@ from jointtask.em.finite import require_finite
 from jointtask.em.optimizer import TaskOptimizer
 from jointtask.em.pair import Pair
 from jointtask.em.processes import ALONE, World
+from jointtask.registry.unchanged import Unchanged
 
 __all__ = ["MStep", "Step", "epoch_order", "train_batch"]
 
@@ -114,13 +115,18 @@ def _losses(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference
     ids = batch.ids
     # Dropout draws from torch's global generator: seeded by the batch, a resumed run draws the same.
     torch.manual_seed(derive(mstep.seed, "dropout", epoch, *ids))
+    inputs = Unchanged({**batch.tensors, "the reference": reference})
     augmented = pair.bridge.augment(batch.tensors, reference, Streams(mstep.seed, epoch, ids, "augment"))
+    inputs.require(f"{pair.names['bridge']}: augment")
+    inputs = Unchanged({**augmented.batch, "the reference": augmented.reference, "the jittered": augmented.conditioned})
     learning = pair.learning
     losses: dict[str, Tensor] = {}
     if "upstream" in learning:
         losses["upstream"] = pair.upstream_loss(pair.predict_upstream(augmented.batch), augmented.reference).mean(dim=1)
+        inputs.require(f"{pair.names['upstream']}: its forward pass or loss")
     if "downstream" in learning:
         condition = pair.bridge.condition(augmented.batch, augmented.conditioned)
+        inputs.require(f"{pair.names['bridge']}: condition")
         loss = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
         losses["downstream"] = loss.reshape(reference.shape[:2]).mean(dim=1)
     for role, value in losses.items():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor, nn
 
 from jointtask.api.bridge import Bridge
@@ -36,6 +36,8 @@ class Pair:
         Data type of the forward passes; energies are float32.
     downstream_batch : int
         References evaluated in one downstream forward pass outside of training.
+    names : mapping of str to str
+        Names of "upstream", "downstream" and "bridge" in errors, with the plugins that they come from.
     """
 
     upstream: Any
@@ -46,6 +48,9 @@ class Pair:
     downstream_weight: float = 1.0
     precision: torch.dtype = torch.float32
     downstream_batch: int = 256
+    names: Mapping[str, str] = field(
+        factory=lambda: {"upstream": "the upstream task", "downstream": "the downstream task", "bridge": "the bridge"}
+    )
 
     @property
     def modules(self) -> dict[str, nn.Module]:

@@ -12,6 +12,7 @@ from jointtask.api.task import Batch
 from jointtask.api.tree import select_rows
 from jointtask.em.finite import require_finite
 from jointtask.em.pair import Pair
+from jointtask.registry.unchanged import Unchanged
 
 __all__ = ["NetworkTarget", "Tempered", "set_states"]
 
@@ -92,6 +93,7 @@ class NetworkTarget:
         self._ids = ids
         self._interrupt = interrupt
         self._batch = batch
+        self._inputs = Unchanged(batch)
         self._reference = reference
         self.upstream = upstream.to("cpu", torch.float64)
         require_finite(self.upstream.sum(dim=1), ids, "the upstream energy")
@@ -142,10 +144,12 @@ class NetworkTarget:
         dimensions = self._reference.shape[-1]
         reference = self._reference[first:last].gather(1, padded.to(device).unsqueeze(-1).expand(-1, -1, dimensions))
         condition = self._pair.bridge.condition(select_rows(self._batch, slice(first, last)), reference)
+        self._inputs.require(f"{self._pair.names['bridge']}: condition")
         if len(example) < padded.numel():
             rows = ((example - first) * width + column).to(device)
             condition = type(condition)(*(select_rows(part, rows) for part in condition))
         energy = self._pair.downstream_energy(self._pair.predict_downstream(condition.input), condition.target)
+        self._inputs.require(f"{self._pair.names['downstream']}: its forward pass or energy")
         return energy.to("cpu", torch.float64)
 
 

@@ -21,6 +21,7 @@ from jointtask.api.proposal import History, ProposalTerm
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler, Target
 from jointtask.api.task import Batch
+from jointtask.registry.unchanged import Unchanged
 from jointtask.tools.text import listing
 
 __all__ = ["CONTRACTS", "check_draws"]
@@ -63,9 +64,29 @@ class _Sampler:
     what: str
 
     def __call__(self, target: Target, random: Streams) -> Draws:
+        inputs = Unchanged(
+            {"the start": target.start, "log_proposal": target.log_proposal, "the grid": target.grid.states}
+        )
         draws = self.sample(target, random)
+        inputs.require(self.what)
         check_draws(draws, len(target.start), len(target.grid), self.what)
+        self._check_energies(draws, target.energy(draws.index))
         return draws
+
+    def _check_energies(self, draws: Draws, energy: Tensor) -> None:
+        see = "jointtask.api.sampler.Draws"
+        wrong = ~torch.isclose(draws.energy.to(energy), energy, rtol=1e-5, atol=1e-8)
+        if bool(wrong.any()):
+            row, column = (int(value) for value in wrong.nonzero()[0])
+            found = f"gave {int(wrong.sum())} of {wrong.numel()} energies that are not those of their states"
+            example = f"{float(draws.energy[row, column]):g} for a state of energy {float(energy[row, column]):g}"
+            raise _fault(self.what, f"{found}: {example}", "target.energy(index)", see)
+        forbidden = torch.isinf(energy) & (draws.log_weight > -torch.inf)
+        if bool(forbidden.any()):
+            found = f"drew {int(forbidden.sum())} of {forbidden.numel()} states of energy +inf, which are not usable"
+            raise _fault(self.what, found, "states of finite energy, or a log weight of -inf", see)
+        if bool((draws.log_weight == -torch.inf).all(dim=1).any()):
+            raise _fault(self.what, "gave an example a log weight of -inf for all its draws", "one that is finite", see)
 
 
 def _sampler(built: Any, what: str) -> Any:
@@ -91,7 +112,11 @@ class _Term:
         return self.term.prepare(example)
 
     def log_weight(self, batch: Batch, reference: Tensor, history: History) -> Tensor:
+        inputs = Unchanged(
+            {**batch, "the reference": reference, "the history": history.mean, "its covariance": history.covariance}
+        )
         weight = self.term.log_weight(batch, reference, history)
+        inputs.require(f"{self.what}: log_weight")
         see, expected = "jointtask.api.proposal.ProposalTerm", tuple(reference.shape[:2])
         if not isinstance(weight, Tensor) or weight.shape != expected:
             shape = tuple(weight.shape) if isinstance(weight, Tensor) else type(weight).__name__

@@ -150,6 +150,14 @@ def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tup
         downstream_weight=runfile.downstream.weight,
         precision=torch.bfloat16 if runfile.run.precision == "bfloat16" else torch.float32,
         downstream_batch=runfile.em.downstream_batch,
+        names={
+            role: f"the {title} '{table.name}' of {registry.source(kind, table.name)}"
+            for role, kind, title, table in (
+                ("upstream", "task", "upstream task", runfile.upstream),
+                ("downstream", "task", "downstream task", runfile.downstream),
+                ("bridge", "bridge", "bridge", runfile.bridge),
+            )
+        },
     )
     return pair, context
 
