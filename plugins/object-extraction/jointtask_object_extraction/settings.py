@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from attrs import field, frozen, validators
+from attrs import frozen
 
 from jointtask.api import setting
 
@@ -23,8 +24,10 @@ __all__ = [
     "WholeFrame",
 ]
 
-_AT_LEAST_0: Any = validators.ge(0)
-_AT_LEAST_1: Any = validators.ge(1)
+
+def _digest(instance: object, attribute: Any, value: str) -> None:
+    if value and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise ValueError(f"must be 64 hexadecimal digits, got '{value[:80]}'")
 
 
 def _multiple_of_32(instance: object, attribute: Any, value: int) -> None:
@@ -47,45 +50,29 @@ def _positive(instance: object, attribute: Any, value: Sequence[float]) -> None:
         raise ValueError(f"must be positive, got {list(value)}")
 
 
-def _help(text: str, **more: Any) -> dict[str, Any]:
-    """Metadata: ``path`` marks a path, ``training_only`` a setting that is not read when a trained run is used."""
-    return {"help": text, **more}
-
-
 @frozen(kw_only=True)
 class Selection:
     """Which pairs of files are used."""
 
-    ids: str = field(default="", metadata=_help("text file of stems to use, one a line; empty: all", path=True))
-    without: str = field(default="", metadata=_help("text file of stems to leave out, one a line", path=True))
-    limit: int = field(
-        default=0, validator=_AT_LEAST_0, metadata=_help("use this many, chosen by a hash of the id; 0: all")
+    ids: str = setting("", "text file of stems to use, one a line; empty: all", path=True)
+    without: str = setting("", "text file of stems to leave out, one a line", path=True)
+    limit: int = setting(0, "number of examples, chosen by a hash of the id; 0: all", ge=0)
+    part: Sequence[float] = setting(
+        (0.0, 1.0), "part of them, in the order of a hash of the id: [0, 0.8] and [0.8, 1] share none", validator=_span
     )
-    part: Sequence[float] = field(
-        default=(0.0, 1.0),
-        validator=_span,
-        metadata=_help("which part of them, in the order of a hash of the id: [0, 0.8] and [0.8, 1] share none"),
-    )
-    empty: Literal["error", "skip"] = field(default="error", metadata=_help("what to do with a mask without object"))
-    max_pixels: int = field(
-        default=100_000_000, validator=_AT_LEAST_1, metadata=_help("refuse an image with more pixels than this")
-    )
+    empty: Literal["error", "skip"] = setting("error", "treatment of a mask without object")
+    max_pixels: int = setting(100_000_000, "largest number of pixels of an image; a larger one is refused", ge=1)
 
 
 @frozen(kw_only=True)
 class ImageFolder(Selection):
     """`image-folder`: a folder of images and a folder of masks."""
 
-    images: str = field(metadata=_help("folder of images, searched in depth", path=True))
-    masks: str = field(
-        default="", metadata=_help("folder of masks with the images' stems; empty: no annotation", path=True)
-    )
-    unlabelled: Literal["error", "skip"] = field(
-        default="error", metadata=_help("what to do with an image that has no mask")
-    )
-    encoding: Literal["auto", "grey"] = field(
-        default="auto",
-        metadata=_help("what mask values mean: decided mask by mask; or the object is where they are 128 and more"),
+    images: str = setting(help="folder of images, searched in depth", path=True)
+    masks: str = setting("", "folder of masks with the images' stems; empty: no annotation", path=True)
+    unlabelled: Literal["error", "skip"] = setting("error", "treatment of an image that has no mask")
+    encoding: Literal["auto", "grey"] = setting(
+        "auto", "meaning of mask values: decided mask by mask; or the object where they are 128 and more"
     )
     box_noise: float = setting(
         0.0,
@@ -100,50 +87,47 @@ class ImageFolder(Selection):
 class PublishedData(Selection):
     """A published data set, in the folders that its authors' archives unpack to."""
 
-    root: str = field(metadata=_help("where it was unpacked", path=True))
+    root: str = setting(help="folder that it was unpacked to", path=True)
 
 
 @frozen(kw_only=True)
 class Duts(PublishedData):
     """`duts`: two archives."""
 
-    split: Literal["train", "test"] = field(metadata=_help("DUTS-TR or DUTS-TE"))
+    split: Literal["train", "test"] = setting(help="part of the data set: DUTS-TR or DUTS-TE")
 
 
 @frozen(kw_only=True)
 class ObjectExtractionData(PublishedData):
     """`oe`: split by lists."""
 
-    ids: str = field(metadata=_help("train.list, test.list or OD.list of its page, or a list of your own", path=True))
+    ids: str = setting(help="train.list, test.list or OD.list of its page, or a list of your own", path=True)
 
 
 @frozen
 class SyntheticObjects:
     """`synthetic-objects`: textured objects on textured grounds, generated."""
 
-    split: Literal["train", "validation", "test"] = field(metadata=_help("splits share no texture region or seed"))
-    examples: int = field(default=512, validator=_AT_LEAST_1, metadata=_help("how many"))
-    seed: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("of the generator"))
+    split: Literal["train", "validation", "test"] = setting(
+        help="part of the data; parts share no texture region and no seed"
+    )
+    examples: int = setting(512, "number of examples", ge=1)
+    seed: int = setting(0, "seed of the generator", ge=0)
 
 
 @frozen
 class _Network:
     """What both networks are made from."""
 
-    network: Literal["paper", "release", "compact", "compact-mobilenet", "mobilenet"] = field(
-        default="compact", metadata=_help("architecture")
+    network: Literal["paper", "release", "compact", "compact-mobilenet", "mobilenet"] = setting(
+        "compact", "architecture of the network"
     )
-    weights: str = field(
-        default="",
-        metadata=_help(
-            "safetensors file or URL with pretrained convolutions; empty: random", path=True, training_only=True
-        ),
+    weights: str = setting(
+        "", "safetensors file or URL with pretrained convolutions; empty: random", path=True, training_only=True
     )
-    sha256: str = field(default="", metadata=_help("of the weights; required for a URL", training_only=True))
-    input_size: int = field(
-        default=0,
-        validator=_multiple_of_32,
-        metadata=_help("side of the image that `mobilenet` sees, in pixels, a multiple of 32; 0: its own"),
+    sha256: str = setting("", "sha256 of the weights, required for a URL", training_only=True, validator=_digest)
+    input_size: int = setting(
+        0, "side of the image that `mobilenet` sees, in pixels, a multiple of 32; 0: its own", validator=_multiple_of_32
     )
 
 
@@ -151,12 +135,9 @@ class _Network:
 class Localization(_Network):
     """`object-localization`: the box of the salient object."""
 
-    scale: Literal["fixed", "predicted"] = field(
-        default="fixed",
-        metadata=_help(
-            "standard deviation of each side: sqrt(1/2) frame units (Eq. 5), or predicted for each image (by all but"
-            " `paper` and `release`)"
-        ),
+    scale: Literal["fixed", "predicted"] = setting(
+        "fixed",
+        "standard deviation of each side: sqrt(1/2) units (Eq. 5), or predicted (not by `paper` and `release`)",
     )
 
 
@@ -164,10 +145,8 @@ class Localization(_Network):
 class Segmentation(_Network):
     """`object-segmentation`: the mask of the object inside the box."""
 
-    overlap: float = field(
-        default=0.0,
-        validator=_AT_LEAST_0,
-        metadata=_help("weight of the soft Jaccard distance beside the cross entropy, in the M-step alone"),
+    overlap: float = setting(
+        0.0, "weight of the soft Jaccard distance beside the cross entropy, in the M-step alone", ge=0
     )
     depth: int = setting(1, "number of blocks of near and far context at the coarsest maps of `mobilenet`", ge=1)
 
@@ -176,46 +155,39 @@ class Segmentation(_Network):
 class BoxAdjustment:
     """`box-adjustment`: the four sides of a box, displaced."""
 
-    levels: Sequence[float] = field(
-        default=(-10.0, -5.0, 0.0, 5.0, 10.0),
-        metadata=_help("displacements of each side, or with `scales` of the centre, in frame units"),
+    levels: Sequence[float] = setting(
+        (-10.0, -5.0, 0.0, 5.0, 10.0), "displacements of each side, or with `scales` of the centre, in frame units"
     )
-    scales: Sequence[float] = field(
-        default=(),
+    scales: Sequence[float] = setting(
+        (),
+        "factors on width and height, 1 among them: a grid in position and log-scale; empty: of sides",
         validator=_positive,
-        metadata=_help("factors on width and height, 1 among them: a grid in position and log-scale; empty: of sides"),
     )
-    center: Literal["target", "prediction"] = field(
-        default="target", metadata=_help("what the E-step adjusts: the annotated box, or the predicted one")
+    center: Literal["target", "prediction"] = setting(
+        "target", "box that the E-step adjusts: the annotated one, or the predicted one"
     )
-    annotation_scale: float = field(
-        default=20.0,
-        validator=validators.gt(0),
-        metadata=_help("how far a reference's side lies from the annotated one, in frame units, if it is predicted"),
+    annotation_scale: float = setting(
+        20.0,
+        "standard deviation of a reference's side about the annotated one, where the prediction is adjusted",
+        gt=0,
     )
-    likelihood: Literal["reference", "frame"] = field(
-        default="reference", metadata=_help("pixels that the downstream energy counts: inside the box, or all")
+    likelihood: Literal["reference", "frame"] = setting(
+        "reference", "pixels that the downstream energy counts: inside the box, or all"
     )
-    weigh: Literal["area", "equally"] = field(
-        default="area",
-        metadata=_help("how the M-step weighs examples under the frame likelihood: by the reference's area, or alike"),
+    weigh: Literal["area", "equally"] = setting(
+        "area",
+        "weight of an example in the M-step under the frame likelihood: the reference's area, or the same for all",
     )
     boxes: Literal["mask", "given"] = setting("mask", "source of the annotated box: the mask, or the data's own box")
-    context: float = field(
-        default=1.0, validator=validators.ge(1), metadata=_help("factor on the annotated box's sides, about its centre")
-    )
-    flip: bool = field(default=False, metadata=_help("mirror at random in the M-step"))
-    jitter: float = field(
-        default=0.0, validator=_AT_LEAST_0, metadata=_help("move the sides at random in the M-step, at most this far")
-    )
-    zoom: Sequence[float] = field(
-        default=(1.0, 1.0),
+    context: float = setting(1.0, "factor on the annotated box's sides, about its centre", ge=1)
+    flip: bool = setting(False, "whether examples are mirrored at random in the M-step")
+    jitter: float = setting(0.0, "largest random displacement of a side in the M-step, in frame units", ge=0)
+    zoom: Sequence[float] = setting(
+        (1.0, 1.0),
+        "smallest and largest random factor on the boxes that the segmentation learns under, in the M-step",
         validator=_grows,
-        metadata=_help("enlarge what the segmentation learns under by a random factor, in the M-step, least and most"),
     )
-    colour: float = field(
-        default=0.0, validator=_AT_LEAST_0, metadata=_help("change brightness, contrast, saturation by this share")
-    )
+    colour: float = setting(0.0, "largest relative change of brightness, contrast and saturation, in the M-step", ge=0)
 
 
 @frozen
@@ -230,9 +202,7 @@ class WholeFrame:
 class SuperpixelBoundary:
     """`superpixel-boundary`: references whose border runs along superpixel boundaries."""
 
-    points: int = field(default=200, validator=_AT_LEAST_1, metadata=_help("looked at along the border"))
-    segments: int = field(default=200, validator=_AT_LEAST_1, metadata=_help("superpixels, about"))
-    compactness: float = field(default=10.0, validator=validators.gt(0), metadata=_help("of SLIC"))
-    iterations: int = field(
-        default=10, validator=_AT_LEAST_1, metadata=_help("of SLIC; 5 find an object's contour as well, in less time")
-    )
+    points: int = setting(200, "number of points along the border of a box", ge=1)
+    segments: int = setting(200, "approximate number of superpixels", ge=1)
+    compactness: float = setting(10.0, "compactness of SLIC", gt=0)
+    iterations: int = setting(10, "iterations of SLIC; 5 find an object's contour as well, in less time", ge=1)

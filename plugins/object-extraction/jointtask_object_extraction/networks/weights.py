@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from attrs import frozen
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 _BLOCK = 1 << 20
+_LARGEST = 2 << 30
+"""Bytes of a download at most: pretrained convolutions have at most some hundred million."""
+
 _TIMEOUT = 60.0
 
 
@@ -123,11 +127,15 @@ def fetch(source: str, sha256: str, *, cache: Path) -> Path:
     Raises
     ------
     ConfigError
-        If the file is missing, the digest is wrong, or a URL comes without one.
+        If the file is missing, the digest is wrong or none, or a URL comes without one.
     RunError
-        If a download fails.
+        If a download fails, or is larger than 2 GiB.
     """
     expected = sha256.lower()
+    if expected and not re.fullmatch("[0-9a-f]{64}", expected):  # it names a file in the cache
+        raise ConfigError(
+            f"'{sha256[:80]}' is no sha256", remedy="give the 64 hexadecimal digits that `sha256sum FILE` prints"
+        )
     if "://" not in source:
         path = Path(source).expanduser()
         if not path.is_file():
@@ -157,14 +165,52 @@ def _download(url: str, expected: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
             with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, part.open("wb") as stream:
-                shutil.copyfileobj(response, stream, _BLOCK)
+                _copy(response, stream, url)
             _require_digest(url, _digest(part), expected)
-    except (OSError, HTTPException) as error:  # no name, no answer, a broken transfer, a full disk
+    except (OSError, HTTPException) as error:  # no name, no answer, a full disk
         raise RunError(
             f"could not download {url}",
-            cause=str(error.reason if isinstance(error, urllib.error.URLError) else error),
+            cause=_cause(error),
             remedy="try again, or download it yourself and give its path as `weights`",
         ) from error
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, HTTPException):
+        return f"broken transfer: {error}"
+    return str(error.reason if isinstance(error, urllib.error.URLError) else error)
+
+
+def _copy(response: HTTPResponse, stream: BinaryIO, url: str) -> None:
+    """Copy what a server sends.
+
+    Raises
+    ------
+    RunError
+        If it is more than `_LARGEST` bytes, or ends before it is whole.
+    """
+    said = response.headers.get("Content-Length", "")
+    expected = int(said) if said.isdecimal() else None
+    received = 0
+    while expected is None or expected <= _LARGEST:
+        block = response.read(_BLOCK)
+        received += len(block)
+        if received > _LARGEST:
+            break
+        if not block:
+            if expected is not None and received < expected:
+                raise RunError(
+                    f"could not download {url}",
+                    cause=f"broken transfer: {received:,} of {expected:,} bytes came",
+                    remedy="try again, or download it yourself and give its path as `weights`",
+                )
+            return
+        stream.write(block)
+    raise RunError(
+        f"could not download {url}",
+        cause=f"it is larger than {_LARGEST >> 20:,} MiB, more than pretrained weights need",
+        remedy="check the address, or download it yourself and give its path as `weights`",
+    )
 
 
 def _digest(path: Path) -> str:

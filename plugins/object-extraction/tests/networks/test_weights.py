@@ -57,12 +57,29 @@ def _sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _serve(monkeypatch: pytest.MonkeyPatch, body: bytes) -> list[str]:
+class Response(io.BytesIO):
+    """What a server sends: a body, the length it announces, and what breaks the transfer."""
+
+    headers: dict[str, str]
+    error: Exception | None
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.error is not None:
+            raise self.error
+        return super().read(size)
+
+
+def _serve(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, *, announced: int | None = None, error: Exception | None = None
+) -> list[str]:
     asked: list[str] = []
 
-    def urlopen(url: str, timeout: float) -> io.BytesIO:
+    def urlopen(url: str, timeout: float) -> Response:
         asked.append(url)
-        return io.BytesIO(body)
+        response = Response(body)
+        response.headers = {} if announced is None else {"Content-Length": str(announced)}
+        response.error = error
+        return response
 
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
     return asked
@@ -161,18 +178,46 @@ def test_a_failed_download_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list((tmp_path / "weights").iterdir()) == []
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), IncompleteRead(b"abc")])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), IncompleteRead(b"abc"), ConnectionResetError("reset")]
+)
 def test_a_broken_transfer_or_a_full_disk_leaves_nothing(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def copy(*_: Any) -> None:
-        raise error
-
-    _serve(monkeypatch, b"")
-    monkeypatch.setattr("shutil.copyfileobj", copy)
+    _serve(monkeypatch, b"", error=error)
     with pytest.raises(RunError, match="could not download"):
         fetch(URL, "0" * 64, cache=tmp_path)
     assert list((tmp_path / "weights").iterdir()) == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_download_that_is_too_large_is_broken_off(
+    announced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jointtask_object_extraction.networks.weights._LARGEST", 1000)
+    _serve(monkeypatch, b"x" * 1001, announced=1001 if announced else None)
+    with pytest.raises(RunError) as caught:
+        fetch(URL, "0" * 64, cache=tmp_path)
+    assert "larger than" in caught.value.cause
+    assert list((tmp_path / "weights").iterdir()) == []
+
+
+def test_a_transfer_that_ends_early_is_called_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _serve(monkeypatch, b"x" * 40, announced=50)
+    with pytest.raises(RunError) as caught:
+        fetch(URL, "0" * 64, cache=tmp_path)
+    assert caught.value.cause == "broken transfer: 40 of 50 bytes came"
+
+
+@pytest.mark.parametrize(
+    "sha256", ["../../x", "0" * 63, "0" * 65, "g" * 64, "../" * 21 + "a", "0" * 64 + "\n", "/etc/passwd"]
+)
+def test_a_digest_is_64_hexadecimal_digits_before_it_names_a_file(sha256: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no sha256"):
+        fetch(URL, sha256, cache=tmp_path / "cache")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="64 hexadecimal digits"):
+        Localization(sha256=sha256)
 
 
 def test_input_scales() -> None:
