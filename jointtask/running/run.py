@@ -21,6 +21,7 @@ from jointtask.em.state import Checkpoint, State
 from jointtask.em.train import train
 from jointtask.registry.attribution import blaming
 from jointtask.registry.discover import reason
+from jointtask.report.rounds import RoundLines
 from jointtask.runfile.load import dump
 from jointtask.runfile.schema import RunFile
 from jointtask.running.assemble import assemble, assemble_optimizers
@@ -103,9 +104,13 @@ def _run(directory: RunDirectory, assembly: Assembly, fresh: bool, signals: Sign
         for line in registry.notify(hook, **arguments) if world.leader else ():
             progress.say(line)
 
+    round_lines = RoundLines()
+
     def round_finished(done: RoundRecord) -> None:
         directory.write_lines(directory.history, state.history)
         directory.write_lines(directory.timing, state.timing)
+        for line in round_lines(so_far(record, state)):
+            progress.say(line)
         observe("jointtask_round_finished", record=done)
 
     steps = max(optimizer.steps for optimizer in state.optimizers.values())
