@@ -42,7 +42,7 @@ def main(
 
     def predict() -> None:
         for frame, photograph in zip(frames, photographs, strict=True):
-            predictor.predict(frame, [photograph])
+            predictor.predict_batch(frame, [photograph])
 
     times = interleaved({"bare": bare, "predict": predict}, turns)
     ratio = median(each(lambda predict, bare: predict / bare, times["predict"], times["bare"]))
@@ -70,7 +70,7 @@ def bulk(work: Assembly, examples: int, batches: Sequence[int], turns: int) -> N
     def predict(predictor: Predictor, batch: int) -> None:
         for start in range(0, count, batch):
             some = slice(start, start + batch)
-            predictor.predict({"image": images[some]}, photographs[some])
+            predictor.predict_batch({"image": images[some]}, photographs[some])
 
     cases = {(n, batch): partial(predict, predictor, batch) for n, predictor in predictors.items() for batch in batches}
     rate = {case: count / median(times).cpu for case, times in interleaved(cases, turns).items()}

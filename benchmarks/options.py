@@ -78,13 +78,13 @@ def parts(work: Assembly, examples: int) -> dict[str, Callable[[], object]]:
 
     def one_by_one() -> None:
         for row, photograph in enumerate(photographs):
-            predictor.predict({"image": frames["image"][row : row + 1]}, [photograph])
+            predictor.predict_batch({"image": frames["image"][row : row + 1]}, [photograph])
 
     return {
         "E-step": estep(work, range(examples), examples),
         "M-step": step,
         "inference, one by one": one_by_one,
-        "inference, together": lambda: predictor.predict(frames, photographs),
+        "inference, together": lambda: predictor.predict_batch(frames, photographs),
     }
 
 

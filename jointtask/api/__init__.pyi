@@ -1,6 +1,6 @@
 import pluggy
 
-from .bridge import Augmented, Bridge, CentredBridge, Condition, CoveringBridge, RelocatingBridge
+from .bridge import Augmented, Bridge, CentredBridge, Condition, CoveringBridge, FramingBridge, RelocatingBridge
 from .component import (
     Command,
     Component,
@@ -50,6 +50,7 @@ __all__ = [
     "Draw",
     "Draws",
     "Energy",
+    "FramingBridge",
     "History",
     "LatentGrid",
     "MemoryDataset",

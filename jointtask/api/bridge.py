@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -12,7 +13,7 @@ from jointtask.api.task import Batch, Prediction
 if TYPE_CHECKING:
     from jointtask.api.randomness import Streams
 
-__all__ = ["Augmented", "Bridge", "CentredBridge", "Condition", "CoveringBridge", "RelocatingBridge"]
+__all__ = ["Augmented", "Bridge", "CentredBridge", "Condition", "CoveringBridge", "FramingBridge", "RelocatingBridge"]
 
 
 class Condition(NamedTuple):
@@ -69,7 +70,8 @@ class Bridge(Protocol):
 
     Notes
     -----
-    Three things a bridge may have beside these: see `CentredBridge`, `CoveringBridge` and `RelocatingBridge`.
+    Four things a bridge may have beside these: see `CentredBridge`, `CoveringBridge`, `FramingBridge` and
+    `RelocatingBridge`.
     """
 
     grid: LatentGrid
@@ -136,6 +138,15 @@ class CoveringBridge(Protocol):
 
     def covers(self, reference: Tensor) -> Tensor:
         """Say which places of the frame references (B, K, D) cover: (B, K, ...), bool, the shape of `restore`."""
+        ...
+
+
+@runtime_checkable
+class FramingBridge(Protocol):
+    """A bridge that makes frames of examples by itself: `Predictor.predict` then takes examples of any source."""
+
+    def frames(self, examples: Sequence[Any]) -> dict[str, Tensor]:
+        """Return the frames of B examples, B first, on the CPU: what a data set's `batch` gives but the annotation."""
         ...
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from jointtask.api.bridge import CoveringBridge, RelocatingBridge
+from jointtask.api.bridge import CoveringBridge, FramingBridge, RelocatingBridge
+from jointtask.api.dataset import Dataset
 from jointtask.api.errors import ConfigError
 from jointtask.api.grid import LatentGrid
 from jointtask.api.randomness import Streams
@@ -17,6 +18,9 @@ from jointtask.em.pair import Pair
 from jointtask.runfile.schema import RunFile
 
 __all__ = ["FramePrediction", "Predictor", "make_predictor"]
+
+TOGETHER = 16
+"""Examples that `Predictor.predict` takes through the networks at once."""
 
 
 class FramePrediction(NamedTuple):
@@ -152,8 +156,43 @@ class Predictor:
         covers = bridge.covers(reference) if isinstance(bridge, CoveringBridge) else torch.ones_like(restored)
         return restored.mean(dim=1), covers.to(restored).mean(dim=1)
 
-    def predict(self, batch: Batch, examples: Sequence[Any]) -> list[Any]:
-        """Predict B examples at their own size: what `Bridge.finish` returns for each."""
+    def predict(self, examples: Dataset | Sequence[Any]) -> list[Any]:
+        """Predict examples at their own sizes.
+
+        Parameters
+        ----------
+        examples : Dataset, or sequence of examples
+            Examples as the metrics and the bridge's `finish` get them, each with an attribute `id`; or a data set.
+
+        Returns
+        -------
+        list
+            What the bridge's `finish` gives for each, such as an `Extraction` of object extraction.
+
+        Raises
+        ------
+        ConfigError
+            If they are no data set, and the bridge does not make frames by itself (`FramingBridge`).
+        """
+        bridge, predictions = self.pair.bridge, []
+        for start in range(0, len(examples), TOGETHER):
+            positions = range(start, min(start + TOGETHER, len(examples)))
+            if not isinstance(examples, Sequence):
+                some = [examples.example(position) for position in positions]
+                batch = examples.batch(positions)
+            elif isinstance(bridge, FramingBridge):
+                some = [examples[position] for position in positions]
+                batch = bridge.frames(some)
+            else:
+                raise ConfigError(
+                    f"the bridge '{type(bridge).__name__}' makes no frames of examples",
+                    remedy="give a data set, or add the method frames(examples) to the bridge",
+                )
+            predictions += self.predict_batch(batch, some)
+        return predictions
+
+    def predict_batch(self, batch: Batch, examples: Sequence[Any]) -> list[Any]:
+        """Predict B examples, of which a data set or the bridge has made a batch, at their own sizes."""
         frames = self.predict_frames(batch, [example.id for example in examples])
         return self.finish(frames, examples)
 

@@ -26,7 +26,7 @@ def through(predictor: Predictor) -> Predict:
     """Predict with a trained pair, a batch at a time."""
 
     def predict(dataset: Dataset, index: Sequence[int], examples: Sequence[Any]) -> Sequence[Any]:
-        return predictor.predict(dataset.batch(index), examples)
+        return predictor.predict_batch(dataset.batch(index), examples)
 
     return predict
 

@@ -96,6 +96,32 @@ def flatten(tables: Mapping[str, Any], parents: Sequence[str] = ()) -> list[Sett
     return settings
 
 
+def setting_texts(overrides: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Return overrides as ``--set`` takes them, from such texts or from a mapping of dotted keys to values.
+
+    Examples
+    --------
+    >>> setting_texts({"em.rounds": 3, "bridge": {"levels": [-5, 0, 5]}, "sampler.name": "gibbs"})
+    ['em.rounds=3', 'bridge.levels=[-5, 0, 5]', "sampler.name='gibbs'"]
+    """
+    if not isinstance(overrides, Mapping):
+        return list(overrides)
+    return [f"{'.'.join(keys)}={_inline(value)}" for keys, value in flatten(overrides)]
+
+
+def _inline(value: Any) -> str:
+    """Write a value as TOML in one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key} = {_inline(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_inline, value))}]"
+    if isinstance(value, bool | int | float):
+        return tomli_w.dumps({"value": value}).partition("= ")[2].strip()
+    text = str(value)
+    plain = "'" not in text and text.isprintable()
+    return f"'{text}'" if plain else tomli_w.dumps({"value": text}).partition("= ")[2].strip()
+
+
 def _parts(key: str) -> list[str]:
     """Return the parts of a dotted key as TOML reads it; none if it is no key."""
     try:

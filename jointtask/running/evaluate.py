@@ -17,6 +17,7 @@ from jointtask.registry.attribution import blaming
 from jointtask.registry.registry import Registry
 from jointtask.runfile.load import load_evaluation, load_trained
 from jointtask.running.assemble import make_context, read_data, score_metrics
+from jointtask.running.device import device_name
 from jointtask.running.directory import RunDirectory
 from jointtask.running.trained import find_predictor, trained
 
@@ -79,6 +80,7 @@ def evaluate_run(
         contestant = one_by_one(component.build(component.settings(), context), context.workers)
         names = asked.evaluate.metrics or default_metrics(run, asked.data.test.name, registry)
         batch_size = _AT_ONCE * context.workers
+    progress.say(f"device: {device_name(context.device)}")
     metrics = score_metrics(names, registry, context)
     with blaming(registry.plugins), contestant as predict:
         record = score(

@@ -51,7 +51,7 @@ def expected(work: Assembly) -> Iterator[str]:
     per_mstep = _seconds(lambda: _learn(work, examples, step)) / len(step)
     predictor = make_predictor(work.pair, work.runfile)
     shown = [head.example(0)]
-    per_example = _seconds(lambda: predictor.predict(head.batch([0]), shown))
+    per_example = _seconds(lambda: predictor.predict_batch(head.batch([0]), shown))
     yield f"E-step: {per_estep * 1e3:.1f} ms an example, {text.duration(per_estep * total)} a round"
     estep = per_estep * total
     if count := len(work.estep.oracle_ids):

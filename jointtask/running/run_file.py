@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jointtask.api.progress import Progress
 from jointtask.api.record import RunRecord
 from jointtask.registry.registry import load_registry
 from jointtask.runfile.load import load
+from jointtask.runfile.override import setting_texts
 from jointtask.running.run import run
 from jointtask.tools.progress import SilentProgress
 
@@ -18,7 +20,7 @@ __all__ = ["run_file"]
 def run_file(
     path: str | Path,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Mapping[str, Any] | Sequence[str] = (),
     plugins: Sequence[str] = (),
     fresh: bool = False,
     progress: Progress | None = None,
@@ -29,8 +31,8 @@ def run_file(
     ----------
     path : path
         The run file.
-    overrides : sequence of str
-        Keys and values that replace those of the file, ``a.b=VALUE``, as ``--set`` takes them.
+    overrides : mapping of str to object, or sequence of str
+        Settings that replace those of the file: ``{"em.rounds": 3}``, or ``["em.rounds=3"]`` as ``--set`` takes them.
     plugins : sequence of str
         Plugins beside the installed ones, as ``--plugin`` takes them.
     fresh : bool
@@ -49,4 +51,4 @@ def run_file(
         If the run file, the data, the run directory or the training does not allow it.
     """
     registry, progress = load_registry(plugins), progress or SilentProgress()
-    return run(load(path, overrides, registry, progress.say), registry, fresh=fresh, progress=progress)
+    return run(load(path, setting_texts(overrides), registry, progress.say), registry, fresh=fresh, progress=progress)

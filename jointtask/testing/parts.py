@@ -81,7 +81,7 @@ def check_parts(work: Assembly) -> None:
     assert isinstance(component, SamplerComponent)  # the registry refuses any other record of this kind
     with _held(work, "sampler", component.name, "check_sampler"):
         hold_sampler(work.estep.sampler, "on a random posterior", _random_posterior(bridge.grid))
-    prediction = make_predictor(pair, tables).predict(work.train.batch([0]), [example])[0]
+    prediction = make_predictor(pair, tables).predict_batch(work.train.batch([0]), [example])[0]
     for name, metric in work.metrics.items():
         with _held(work, "metric", name, "check_metric"):
             check_metric(metric, prediction, example)

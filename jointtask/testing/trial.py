@@ -198,6 +198,10 @@ class Interval:
         index = _part(reference)
         return (index >= 0) & (index < POINTS)
 
+    def frames(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Return the values of examples, (B, 64)."""
+        return {"values": torch.stack([example.values for example in examples])}
+
     def finish(self, frame: Tensor, reference: Tensor, example: Example) -> Tensor:
         """Return the frame: it has the example's own size."""
         return frame

@@ -319,9 +319,10 @@ def test_what_was_trained_predicts_without_the_annotation(finished: tuple[Path, 
     bumps = data.build(data.settings(examples=5, seed=3), None)
     batch = bumps.batch(range(5))
     examples = [bumps.example(i) for i in range(5)]
-    with_label = predictor.predict(batch, examples)
-    without = predictor.predict({"values": batch["values"]}, examples)
+    with_label = predictor.predict_batch(batch, examples)
+    without = predictor.predict(examples)
     assert all(torch.equal(a, b) for a, b in zip(with_label, without, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(predictor.predict(bumps), without, strict=True))
     predictor.draws = 8
     frames = predictor.predict_frames(batch, bumps.ids)
     assert frames.frame.shape == (5, 64)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from attrs import field, frozen
 from torch import Tensor
@@ -87,6 +90,10 @@ class AngleBridge:
     def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
         """Return the probability of each digit, (B, K, 10): what a digit is does not change when it is turned back."""
         return prediction.float().softmax(dim=-1).reshape(*reference.shape[:2], -1)
+
+    def frames(self, examples: Sequence[Scene]) -> dict[str, Tensor]:
+        """Return the images of scenes, (B, 40, 40), uint8."""
+        return {"image": torch.from_numpy(np.stack([example.image for example in examples]))}
 
     def finish(self, frame: Tensor, reference: Tensor, example: Scene) -> Reading:
         """Return the reading of one scene from its probabilities (10,) and its angle (1,)."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from attrs import field, frozen
 from torch import Tensor
@@ -136,6 +138,10 @@ class IntervalBridge:
     def covers(self, reference: Tensor) -> Tensor:
         """Say which samples of the recording have their middle in references (B, K, 2): (B, K, L), bool."""
         return inside(reference, LENGTH)
+
+    def frames(self, examples: Sequence[Recording]) -> dict[str, Tensor]:
+        """Return the values of recordings, (B, 512)."""
+        return {"values": torch.from_numpy(np.stack([example.values for example in examples]))}
 
     def finish(self, frame: Tensor, reference: Tensor, example: Recording) -> Detection:
         """Return the detection in one recording: probabilities (L,), and the reference (2,) without its margin."""

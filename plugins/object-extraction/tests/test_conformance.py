@@ -32,7 +32,7 @@ def test_the_pair_conforms(jointtask_context: Context, likelihood: str) -> None:
     for term in runfile.proposal:
         built = registry.find("proposal", term.name).build(term.settings, context)
         check_proposal_term(built, batch, pair.bridge, name=term.name)
-    prediction = make_predictor(pair, runfile).predict(batch, examples)[0]
+    prediction = make_predictor(pair, runfile).predict_batch(batch, examples)[0]
     for name in runfile.evaluate.metrics:
         component = registry.find("metric", name)
         check_metric(component.build(component.settings(), context), prediction, examples[0])

@@ -16,6 +16,7 @@ from jointtask.api import Augmented, Batch, Condition, ConfigError, Context, Lat
 from jointtask_object_extraction.bridge.augment import Augmentation
 from jointtask_object_extraction.bridge.crop import clip_boxes, coverage, covers_pixels, crop, enlarge, paste
 from jointtask_object_extraction.bridge.likelihood import MaskTarget
+from jointtask_object_extraction.data.decode import squash
 from jointtask_object_extraction.data.perturbed_boxes import mask_boxes
 from jointtask_object_extraction.metrics.measures import mask_box
 from jointtask_object_extraction.photograph import FRAME, MINIMUM_SIDE, Extraction, Photograph
@@ -235,6 +236,11 @@ class BoxBridge:
     def covers(self, reference: Tensor) -> Tensor:
         """Say which pixels of the frame have their centre in boxes (B, K, 4): (B, K, F, F), bool."""
         return covers_pixels(reference, FRAME)
+
+    def frames(self, examples: Sequence[Photograph]) -> dict[str, Tensor]:
+        """Squash photographs to frames, (B, 3, F, F), uint8."""
+        frames = np.stack([squash(example.image) for example in examples])
+        return {"image": torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()}
 
     def finish(self, frame: Tensor, reference: Tensor, example: Photograph) -> Extraction:
         """Stretch a frame's probabilities (F, F) to the photograph.

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jointtask.api import ConfigError, Context, NoSettings, Progress
-from jointtask_object_extraction.data.decode import squash
 from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    pass
 
 __all__ = ["SHIPPED", "FunctionModel", "Model", "RunModel", "load_run", "open_model", "shipped"]
 
@@ -84,7 +83,7 @@ class RunModel:
 
     def extract(self, photographs: Sequence[Photograph]) -> list[Extraction]:
         """Extract from photographs, together, at their own sizes."""
-        extractions: list[Extraction] = self._predictor.predict({"image": _frames(photographs)}, photographs)
+        extractions: list[Extraction] = self._predictor.predict(photographs)
         return extractions
 
     def extract_inside(self, photograph: Photograph, boxes: NDArray[np.floating]) -> list[Extraction]:
@@ -97,12 +96,13 @@ class RunModel:
         units = np.asarray(boxes, dtype=np.float32) * FRAME / np.array([width, height, width, height], np.float32)
         bridge = self._predictor.pair.bridge
         reference = enlarge(torch.from_numpy(units.astype(np.float32)), bridge.context)[None]
-        frames = self._predictor.predict_inside({"image": _frames([photograph])}, reference)[0].cpu()
+        frames = self._predictor.predict_inside(bridge.frames([photograph]), reference)[0].cpu()
         return [bridge.finish(frame, box, photograph) for frame, box in zip(frames, reference[0], strict=True)]
 
     def sample(self, photograph: Photograph, draws: int) -> NDArray[np.float32]:
         """Return the probabilities in the frame under boxes drawn from their posterior: (draws, F, F)."""
-        drawn = self._predictor.sample_frames({"image": _frames([photograph])}, [photograph.id], draws)
+        bridge = self._predictor.pair.bridge
+        drawn = self._predictor.sample_frames(bridge.frames([photograph]), [photograph.id], draws)
         probabilities: NDArray[np.float32] = drawn[0].float().cpu().numpy()
         return probabilities
 
@@ -208,11 +208,3 @@ def _require_extraction(function: Callable[[Photograph], Any], name: str) -> Non
         raise ConfigError(
             f"the predictor '{name}' does not extract objects", cause=f"it gives a {type(given).__name__}"
         )
-
-
-def _frames(photographs: Sequence[Photograph]) -> Tensor:
-    """Squash photographs to frames, (B, 3, F, F), uint8."""
-    import torch
-
-    frames = np.stack([squash(photograph.image) for photograph in photographs])
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()
