@@ -19,6 +19,7 @@ ALLOWED = {
     "attr",
     "attrs",
     "cattrs",
+    "filelock",
     "jinja2",
     "jointtask",
     "lazy_loader",
@@ -28,7 +29,7 @@ ALLOWED = {
     "packaging",
     "platformdirs",
 }
-ALLOWED |= {"pluggy", "rich", "safetensors", "tomli_w", "torch", "typer", "fcntl"}
+ALLOWED |= {"pluggy", "rich", "safetensors", "tomli_w", "torch", "typer"}
 
 
 def imported(path: Path) -> set[str]:
