@@ -21,7 +21,8 @@ import pytest
 import torch
 from toy import run_file
 
-from jointtask.registry.discover import GROUP, HOOKS
+from jointtask.registry.discover import GROUP
+from jointtask.registry.hooks import HOOKS
 from jointtask.registry.kinds import KINDS
 from jointtask.registry.registry import load_registry
 from jointtask.runfile.load import load

@@ -66,15 +66,18 @@ class _PluginCommand(TyperCommand):
     def _load(self) -> Any:
         from importlib import import_module
 
-        from jointtask.registry.discover import reason
+        from jointtask.registry.plugins import reason
 
         command: Command = self._entry.item
         module, _, name = command.target.partition(":")
         try:
             target = getattr(import_module(module), name)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            cause = reason(error, self._entry.source)
             raise PluginError(
-                f"the command '{command.name}' of {self._entry.source} cannot be loaded", cause=reason(error)
+                f"the command '{command.name}' of {self._entry.source} cannot be loaded", cause=cause
             ) from error
         if not isinstance(target, typer.Typer):
             function, target = target, _typer()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jointtask.api.observer import Observer
+from jointtask.registry.plugins import reason
 
 __all__ = ["Observers"]
 
@@ -35,7 +36,8 @@ class Observers:
         for name, observer in list(self._observers.items()):
             try:
                 getattr(observer, method)(*arguments)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 del self._observers[name]
-                text = " ".join(f"{type(error).__name__}: {error}".split())
-                self._say(f"warning: {name} raised {text}; the run goes on without it")
+                self._say(f"warning: {name} raised {reason(error)}; the run goes on without it")

@@ -1,4 +1,4 @@
-"""What a built component must be, by kind: found out where it is built, and named with its plugin."""
+"""What a built component must be, by kind: checked where it is built and used, and named with its plugin."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
+from jointtask.api.bridge import Bridge
+from jointtask.api.dataset import Dataset
 from jointtask.api.errors import ConfigError, PluginError
 from jointtask.api.grid import LatentGrid
 from jointtask.api.metric import Metric, Summary
@@ -20,39 +22,38 @@ from jointtask.api.observer import Observer
 from jointtask.api.proposal import History, ProposalTerm
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler, Target
-from jointtask.api.task import Batch
+from jointtask.api.task import Batch, Task
+from jointtask.registry.members import missing_members
 from jointtask.registry.unchanged import Unchanged
 from jointtask.tools.text import listing
 
-__all__ = ["CONTRACTS", "check_draws"]
-
-_BRIDGE = ("grid", "coordinates", "units", "keys", "annotation")
-_BRIDGE_METHODS = ("base", "reference", "usable", "admit", "condition", "restore", "finish", "augment")
+__all__ = ["CONTRACTS", "check_draws", "distinct_summaries"]
 
 
-def _fault(what: str, found: str, expected: str, module: str) -> PluginError:
-    return PluginError(f"{what} {found}; expected {expected}", remedy=f"see {module} for the contract")
+def _fault(what: str, gave: str, expected: str, contract: str) -> PluginError:
+    return PluginError(f"{what} {gave}; expected {expected}", remedy=f"see {contract} for the contract")
 
 
-def _parts(built: Any, what: str, names: tuple[str, ...], expected: str, module: str) -> None:
-    missing = [name for name in names if not hasattr(built, name)]
-    if missing:
-        found = f"was built as {type(built).__name__}, without {', '.join(missing)}"
-        raise _fault(what, found, expected, module)
+def _require(built: Any, what: str, protocol: type) -> None:
+    """Raise unless a built object has all members of a protocol."""
+    if missing := missing_members(built, protocol):
+        gave = f"was built as {type(built).__name__}, without {', '.join(member.name for member in missing)}"
+        contract = f"{protocol.__module__}.{protocol.__name__}"
+        raise _fault(what, gave, "; ".join(member.meaning for member in missing), contract)
 
 
 def _task(built: Any, what: str) -> Any:
     if not isinstance(built, nn.Module):
         raise _fault(what, f"was built as {type(built).__name__}", "a torch.nn.Module", "jointtask.api.task.Task")
-    _parts(built, what, ("energy", "parameter_groups"), "both", "jointtask.api.task.Task")
+    _require(built, what, Task)
     return built
 
 
 def _bridge(built: Any, what: str) -> Any:
-    _parts(built, what, (*_BRIDGE, *_BRIDGE_METHODS), "all of them", "jointtask.api.bridge.Bridge")
+    _require(built, what, Bridge)
     if not isinstance(built.grid, LatentGrid):
-        found = f"has a grid that is a {type(built.grid).__name__}"
-        raise _fault(what, found, "a LatentGrid", "jointtask.api.grid.LatentGrid")
+        gave = f"has a grid that is a {type(built.grid).__name__}"
+        raise _fault(what, gave, "a LatentGrid", "jointtask.api.grid.LatentGrid")
     return built
 
 
@@ -95,7 +96,7 @@ def _sampler(built: Any, what: str) -> Any:
 
 @frozen(eq=False)
 class _Term:
-    """A proposal term whose weights are looked at before they are used."""
+    """A proposal term whose log weights are checked before they are used."""
 
     term: ProposalTerm
     what: str
@@ -123,25 +124,25 @@ class _Term:
             raise _fault(self.what, f"gave log weights of shape {shape}", f"(B, N), {expected}", see)
         if bool(torch.isnan(weight).any()) or bool((weight == torch.inf).any()):
             raise _fault(self.what, "gave NaN or +inf among its log weights", "numbers, or -inf for never", see)
+        if bool((weight == -torch.inf).all(dim=1).any()):
+            raise _fault(self.what, "gave -inf to every reference of an example", "a finite log weight at least", see)
         return weight
 
 
 def _proposal(built: Any, what: str) -> Any:
-    see = "jointtask.api.proposal.ProposalTerm"
-    _parts(built, what, ("version", "prepares", "prepare", "log_weight"), "all of them", see)
+    _require(built, what, ProposalTerm)
     return _Term(built, what)
 
 
 def _dataset(built: Any, what: str) -> Any:
     see = "jointtask.api.dataset.Dataset"
-    names = ("ids", "digests", "fingerprint", "notes", "__len__", "batch", "example")
-    _parts(built, what, names, "all of them", see)
+    _require(built, what, Dataset)
     if len(built) == 0:
         raise _fault(what, "has no examples", "one at least", see)
-    for part in ("ids", "digests", *(["input_digests"] if hasattr(built, "input_digests") else [])):
-        if len(getattr(built, part)) != len(built):
-            found = f"has {len(getattr(built, part))} {part} and {len(built)} examples"
-            raise _fault(what, found, "one for each", see)
+    for name in ("ids", "digests", *(["input_digests"] if hasattr(built, "input_digests") else [])):
+        if len(getattr(built, name)) != len(built):
+            gave = f"has {len(getattr(built, name))} {name} and {len(built)} examples"
+            raise _fault(what, gave, "one for each", see)
     if len(set(built.ids)) < len(built):
         twice = [str(name) for name, count in Counter(built.ids).items() if count > 1]
         raise _fault(what, f"has one id for several examples: {listing(twice)}", "distinct ids", see)
@@ -152,25 +153,45 @@ def _metric(built: Any, what: str) -> Any:
     see = "jointtask.api.metric.Metric"
     if not isinstance(built, Metric):
         raise _fault(what, f"was built as {type(built).__name__}", "a Metric", see)
-    strange = [name for name, summary in built.summaries.items() if not isinstance(summary, Summary)]
-    if strange or not built.summaries:
-        raise _fault(what, f"reports {', '.join(strange) or 'nothing'}", "a Summary for each name, one at least", see)
+    wrong = [name for name, summary in built.summaries.items() if not isinstance(summary, Summary)]
+    if wrong or not built.summaries:
+        raise _fault(what, f"reports {', '.join(wrong) or 'nothing'}", "a Summary for each name, one at least", see)
+    for name, summary in built.summaries.items():
+        if summary.better not in ("higher", "lower"):
+            raise _fault(what, f"reports '{name}' with better = {summary.better!r}", "'higher' or 'lower'", see)
     shapes: set[tuple[int, ...]] = set()
 
     def score(prediction: Any, example: Any) -> Any:
         value = built.score(prediction, example)
         try:
+            if value is None or isinstance(value, str):
+                raise TypeError
             shape = np.asarray(value, dtype=np.float64).shape
         except (TypeError, ValueError) as error:
-            found = f"gave a score that is a {type(value).__name__}"
-            raise _fault(what, found, "a float or a float64 array", see) from error
+            gave = f"gave a score that is a {type(value).__name__}"
+            raise _fault(what, gave, "a float or a float64 array", see) from error
         shapes.add(shape)
         if len(shapes) > 1:
-            found = f"gave scores of the shapes {', '.join(map(str, sorted(shapes)))}"
-            raise _fault(what, found, "one fixed shape", see)
+            gave = f"gave scores of the shapes {', '.join(map(str, sorted(shapes)))}"
+            raise _fault(what, gave, "one fixed shape", see)
         return value
 
-    return attrs.evolve(built, score=score)
+    summaries = {name: attrs.evolve(each, reduce=_reduce(name, each, what)) for name, each in built.summaries.items()}
+    return attrs.evolve(built, score=score, summaries=summaries)
+
+
+def _reduce(name: str, summary: Summary, what: str) -> Callable[[Any], float]:
+    """Return the function of a summary, whose result is checked."""
+
+    def reduce(scores: Any) -> float:
+        value: Any = summary.reduce(scores)
+        if np.ndim(value) != 0 or not isinstance(value, int | float | np.number):
+            shape = f" of shape {np.shape(value)}" if np.ndim(value) else ""
+            gave = f"gave for the summary '{name}' a {type(value).__name__}{shape}"
+            raise _fault(what, gave, "a number", "jointtask.api.metric.Summary")
+        return float(value)
+
+    return reduce
 
 
 def _callable(built: Any, what: str, expected: str, module: str) -> Any:
@@ -221,11 +242,11 @@ def check_draws(draws: Any, examples: int, states: int, what: str) -> None:
     Parameters
     ----------
     draws : Any
-        The sampler's return value.
+        Value that the sampler returned.
     examples, states : int
         Number of examples, B, and of states, N.
     what : str
-        The sampler's name in errors.
+        Name of the sampler in errors.
 
     Raises
     ------
@@ -233,29 +254,44 @@ def check_draws(draws: Any, examples: int, states: int, what: str) -> None:
         Naming the sampler, what it returned and what was expected.
     """
 
-    def fault(found: str) -> PluginError:
-        return PluginError(f"{what} {found}", remedy="see jointtask.api.sampler.Draws for the contract")
+    def fault(gave: str) -> PluginError:
+        return PluginError(f"{what} {gave}", remedy="see jointtask.api.sampler.Draws for the contract")
 
     if not isinstance(draws, Draws):
         raise fault(f"returned {type(draws).__name__}, not Draws")
-    for part in ("index", "energy", "log_weight", "accepted"):
-        value = getattr(draws, part)
-        if not isinstance(value, Tensor) and not (part == "accepted" and value is None):
+    for name in ("index", "energy", "log_weight", "accepted"):
+        value = getattr(draws, name)
+        if not isinstance(value, Tensor) and not (name == "accepted" and value is None):
             kind = type(value)
-            raise fault(f"returned '{part}' as {kind.__module__}.{kind.__qualname__}; expected a tensor")
+            raise fault(f"returned '{name}' as {kind.__module__}.{kind.__qualname__}; expected a tensor")
     shape = draws.index.shape
     if len(shape) != 2 or shape[0] != examples or shape[1] < 1:
         raise fault(f"returned an index of shape {tuple(shape)}; expected ({examples}, K) with K of at least 1")
     if draws.index.dtype != torch.int64:
         raise fault(f"returned an index of {draws.index.dtype}; expected torch.int64")
-    for part in ("energy", "log_weight", "accepted"):
-        value = getattr(draws, part)
+    for name in ("energy", "log_weight", "accepted"):
+        value = getattr(draws, name)
         if value is not None and value.shape != shape:
-            raise fault(f"returned '{part}' of shape {tuple(value.shape)}; expected {tuple(shape)}, as the index")
+            raise fault(f"returned '{name}' of shape {tuple(value.shape)}; expected {tuple(shape)}, as the index")
     if bool(((draws.index < 0) | (draws.index >= states)).any()):
         raise fault(f"returned a state off the grid; expected 0 to {states - 1}")
     if bool(torch.isnan(draws.energy).any()) or bool(torch.isnan(draws.log_weight).any()):
         raise fault("returned NaN among energies or weights")
+    if bool((draws.log_weight == -torch.inf).all(dim=1).any()) or bool((draws.log_weight == torch.inf).any()):
+        raise fault("returned log weights of which none can be normalised; expected a finite one for each example")
+
+
+def distinct_summaries(metrics: Mapping[str, Metric]) -> None:
+    """Raise a `ConfigError` if two metrics report a summary of one name, which results could not tell apart."""
+    owners: dict[str, str] = {}
+    for metric, built in metrics.items():
+        for name in built.summaries:
+            if (other := owners.setdefault(name, metric)) != metric:
+                raise ConfigError(
+                    f"the metrics '{other}' and '{metric}' both report '{name}'",
+                    cause="scores are stored by the names of their summaries",
+                    remedy="name one of the two, or give the summary another name in its plugin",
+                )
 
 
 CONTRACTS: Mapping[str, Callable[[Any, str], Any]] = {

@@ -1,107 +1,33 @@
-"""Discover plugins, block them by name, isolate every load, attribute what goes wrong."""
+"""Discover plugins, block them by name, and isolate every load: one that fails is a row with its reason."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import os
 import re
 import sys
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
 
-import pluggy
 from attrs import frozen
 
-from jointtask.api.errors import ConfigError, PluginError, UserError, did_you_mean
-from jointtask.registry import hookspecs
+from jointtask.api.errors import ConfigError, PluginError
+from jointtask.registry.hooks import make_manager, verify_hooks
+from jointtask.registry.plugins import CORE, Failure, Plugins, Source, reason
 from jointtask.registry.version import why_unsupported
 
-__all__ = [
-    "HOOKS",
-    "Failure",
-    "Plugins",
-    "Source",
-    "code_digest",
-    "implementations",
-    "load_plugins",
-    "notify",
-    "reason",
-]
+__all__ = ["DISABLE", "GROUP", "code_digest", "load_plugins"]
 
 GROUP = "jointtask"
 """The entry-point group that plugins are found by."""
-
-CORE = "jointtask"
-"""The name of the core's own plugin."""
 
 DISABLE = "JOINTTASK_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load, separated by commas."""
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-
-HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("jointtask_"))
-"""The names of all hooks."""
-
-
-@frozen
-class Source:
-    """Where a plugin comes from.
-
-    Attributes
-    ----------
-    plugin : str
-        Its name: that of its entry point, or of its file.
-    distribution, version : str
-        What is installed; for a single file or module, its name and a digest of its content.
-    """
-
-    plugin: str
-    distribution: str
-    version: str
-
-    @property
-    def named(self) -> bool:
-        """Whether it was named with ``--plugin``, and not installed."""
-        return self.version.startswith("sha256:")
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-
-@frozen
-class Failure:
-    """Something that a plugin gave and that is not used, with the reason."""
-
-    source: Source
-    reason: str
-
-
-@frozen(eq=False)
-class Plugins:
-    """The outcome of loading.
-
-    Attributes
-    ----------
-    manager : pluggy.PluginManager
-        Holds the plugins that were loaded.
-    loaded : mapping of str to Source
-        The source of each of them, by plugin name.
-    failures : sequence of Failure
-        Plugins that were refused.
-    disabled : sequence of Source
-        Plugins that the user disabled.
-    """
-
-    manager: pluggy.PluginManager
-    loaded: Mapping[str, Source]
-    failures: Sequence[Failure]
-    disabled: Sequence[Source]
 
 
 @frozen
@@ -116,7 +42,7 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
     Parameters
     ----------
     files : sequence of path
-        Plugins that are one Python file each, or modules by their dotted names.
+        Files that are one plugin each, or dotted names of modules.
 
     Returns
     -------
@@ -126,11 +52,11 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
     Raises
     ------
     ConfigError
-        If one of `files` does not exist.
+        If one of `files` does not exist or cannot be read.
     """
     candidates = [*_installed(files), *map(_named, files)]
     blocked = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
-    manager = _manager()
+    manager = make_manager()
     loaded: dict[str, Source] = {}
     failures: list[Failure] = []
     names = Counter(candidate.source.plugin for candidate in candidates)
@@ -144,10 +70,12 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
             continue
         try:
             plugin = candidate.load()
-            _verify(plugin)
+            verify_hooks(plugin)
             manager.register(plugin, source.plugin)
-        except (Exception, SystemExit) as error:
-            failures.append(Failure(source, reason(error)))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an import may raise anything, SystemExit too
+            failures.append(Failure(source, reason(error, source)))
         else:
             loaded[source.plugin] = source
     return Plugins(
@@ -156,61 +84,6 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
         failures=tuple(failures),
         disabled=tuple(c.source for c in candidates if c.source.plugin in blocked),
     )
-
-
-def implementations(plugins: Plugins, hook: str) -> Iterator[tuple[Source, Callable[..., Any]]]:
-    """Yield the implementations of one hook, each with its source and taking the hook's arguments by keyword."""
-    for implementation in getattr(plugins.manager.hook, hook).get_hookimpls():
-        source = plugins.loaded[implementation.plugin_name]
-        function, taken = implementation.function, implementation.argnames
-
-        def call(*, function: Callable[..., Any] = function, taken: Sequence[str] = taken, **arguments: object) -> Any:
-            return function(*(arguments[name] for name in taken))
-
-        yield source, call
-
-
-def notify(plugins: Plugins, hook: str, /, **arguments: object) -> tuple[str, ...]:
-    """Call every observer of a hook, each on its own.
-
-    Parameters
-    ----------
-    plugins : Plugins
-        The loaded plugins.
-    hook : str
-        Name of an observer hook.
-    **arguments
-        The hook's arguments.
-
-    Returns
-    -------
-    tuple of str
-        One warning line for each observer that raised.
-    """
-    lines = []
-    for source, call in implementations(plugins, hook):
-        try:
-            call(**arguments)
-        except (Exception, SystemExit) as error:
-            lines.append(f"warning: {hook} of {source} raised {reason(error)}; the run goes on")
-    return tuple(lines)
-
-
-def reason(error: BaseException) -> str:
-    """Say in one line what an exception from a plugin was, and where it was raised."""
-    if isinstance(error, UserError):
-        return error.message
-    line = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames or frames[-1].filename.startswith("<"):
-        return line
-    return f"{line} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
-
-
-def _manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager("jointtask")
-    manager.add_hookspecs(hookspecs)
-    return manager
 
 
 def _installed(named: Sequence[str | os.PathLike[str]]) -> Iterator[_Candidate]:
@@ -229,7 +102,7 @@ def _installed(named: Sequence[str | os.PathLike[str]]) -> Iterator[_Candidate]:
                 raise PluginError(why)
             return entry.load()
 
-        yield _Candidate(Source(entry.name, name, version), load)
+        yield _Candidate(Source(entry.name, name, version, entry.module), load)
 
 
 def _origin(file: str | os.PathLike[str]) -> Path | None:
@@ -241,7 +114,9 @@ def _origin(file: str | os.PathLike[str]) -> Path | None:
         return None
     try:
         spec = importlib.util.find_spec(str(file))
-    except (Exception, SystemExit):  # a package around the module is imported by this, and may fail as it likes
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a package around the module is imported by this, and may fail as it likes
         return None
     return Path(spec.origin).resolve() if spec is not None and spec.origin else None
 
@@ -250,7 +125,7 @@ def _named(file: str | os.PathLike[str]) -> _Candidate:
     """Take a file, or a module by its dotted name where there is no such file."""
     path, origin = Path(file), _origin(file)
     if not path.exists() and origin is not None and origin.is_file():
-        source = Source(str(file), str(file), _digest(origin.read_bytes()))
+        source = Source(str(file), str(file), _digest(origin.read_bytes()), str(file))
         return _Candidate(source, lambda: importlib.import_module(str(file)))
     try:
         content = path.read_bytes()
@@ -277,8 +152,9 @@ def _digest(content: bytes) -> str:
 
 
 def _single(path: Path, content: bytes) -> _Candidate:
+    name = f"jointtask_file_{path.stem}"
+
     def load() -> object:
-        name = f"jointtask_file_{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise PluginError("not a Python file: its name does not end in .py")
@@ -292,34 +168,4 @@ def _single(path: Path, content: bytes) -> _Candidate:
             raise
         return module
 
-    return _Candidate(Source(path.stem, path.name, _digest(content)), load)
-
-
-def _verify(plugin: object) -> None:
-    """Refuse a plugin whose hooks are misspelt, unmarked, wrappers, or take arguments that the hook has not."""
-    trial = _manager()
-    for name in dir(plugin):
-        options = trial.parse_hookimpl_opts(plugin, name)
-        if options is None:
-            function = inspect.getattr_static(plugin, name)
-            own = getattr(function, "__module__", None) == getattr(plugin, "__name__", None)
-            if not (name.startswith("jointtask_") and inspect.isfunction(function) and own):
-                continue
-        hook = (options["specname"] if options else None) or name
-        if hook not in HOOKS:
-            raise PluginError(f"there is no hook '{hook}'{did_you_mean(hook, HOOKS, cutoff=0.0)}")
-        if options is None:
-            raise PluginError(f"the function {name} is not marked with @jointtask.hookimpl")
-        if options["wrapper"] or options["hookwrapper"]:
-            raise PluginError(f"{name} is a hook wrapper; hooks are collected and cannot be wrapped")
-        has, takes = _arguments(getattr(hookspecs, hook)), _arguments(getattr(plugin, name))
-        if not set(takes) <= set(has):
-            known = f"the hook takes {' and '.join(has)}, or fewer" if has else "the hook takes no arguments"
-            raise PluginError(f"wrong arguments in {name}({', '.join(takes)}): {known}")
-
-
-def _arguments(function: Callable[..., Any]) -> list[str]:
-    """Return the names of what must be given to a function: pluggy gives nothing to an argument with a default."""
-    parameters = inspect.signature(function).parameters.values()
-    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [each.name for each in parameters if each.default is each.empty and each.kind not in variable]
+    return _Candidate(Source(path.stem, path.name, _digest(content), name), load)

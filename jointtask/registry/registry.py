@@ -9,18 +9,11 @@ from attrs import field, frozen
 
 from jointtask.api.component import Command, Component
 from jointtask.api.errors import ConfigError, PluginError, did_you_mean
-from jointtask.registry.attribution import guarded
-from jointtask.registry.discover import (
-    Failure,
-    Plugins,
-    Source,
-    code_digest,
-    implementations,
-    load_plugins,
-    notify,
-    reason,
-)
+from jointtask.registry.attribution import BuiltParts, with_contract
+from jointtask.registry.discover import code_digest, load_plugins
+from jointtask.registry.hooks import implementations, notify
 from jointtask.registry.kinds import COMMAND, KINDS, TRIAL, Kind
+from jointtask.registry.plugins import CORE, Failure, Plugins, Source, reason
 from jointtask.registry.verify import verify
 
 __all__ = ["Entry", "PluginRow", "Registry", "build_registry", "load_registry"]
@@ -70,12 +63,15 @@ class Registry:
         Names claimed more than once: none of the claims is used.
     failures : sequence of Failure
         All that was refused, plugins and components.
+    parts : BuiltParts
+        What has been built from the components.
     """
 
     plugins: Plugins
     entries: Mapping[str, Mapping[str, Entry]]
     claims: Mapping[tuple[str, str], Sequence[Source]] = field(factory=dict)
     failures: Sequence[Failure] = ()
+    parts: BuiltParts = field(factory=BuiltParts)
 
     def find(self, kind: str, name: str) -> Component:
         """Return the component of a kind and a name.
@@ -169,7 +165,7 @@ class Registry:
         if sources := self.claims.get((kind, name)):
             raise ConfigError(
                 f"the {title} '{name}' is claimed by {' and '.join(map(str, sources))}, so neither is used",
-                remedy=f"disable one: JOINTTASK_DISABLE_PLUGINS={sources[0].plugin}",
+                remedy=_unclaim(sources),
             )
         trial = name.startswith("trial-") and TRIAL not in self.plugins.loaded
         hint = "" if trial else did_you_mean(name, entries)
@@ -187,7 +183,7 @@ def load_registry(files: Sequence[str] = ()) -> Registry:
 
 def build_registry(plugins: Plugins) -> Registry:
     """Register everything that the plugins give; what breaks the contract is refused, the rest is used."""
-    failures = list(plugins.failures)
+    failures, parts = list(plugins.failures), BuiltParts()
     entries: dict[str, dict[str, Entry]] = {}
     claims: dict[tuple[str, str], Sequence[Source]] = {}
     for name, kind in {**KINDS, "command": COMMAND}.items():
@@ -199,7 +195,7 @@ def build_registry(plugins: Plugins) -> Registry:
                 except PluginError as error:
                     failures.append(Failure(source, error.message))
                 else:
-                    item = item if isinstance(item, Command) else guarded(name, kind.title, item, source)
+                    item = item if isinstance(item, Command) else with_contract(name, kind.title, item, source, parts)
                     given.setdefault(item.name, []).append(Entry(item, source))
         entries[name] = {key: claimed[0] for key, claimed in given.items() if len(claimed) == 1}
         for key, claimed in given.items():
@@ -208,22 +204,33 @@ def build_registry(plugins: Plugins) -> Registry:
                 text = f"the {kind.title} '{key}' is claimed by {' and '.join(map(str, sources))}; neither is used"
                 failures.extend(Failure(source, text) for source in dict.fromkeys(sources))
     failures += _missing_terms(entries, claims)
-    return Registry(plugins=plugins, entries=entries, claims=claims, failures=tuple(failures))
+    return Registry(plugins=plugins, entries=entries, claims=claims, failures=tuple(failures), parts=parts)
+
+
+def _unclaim(sources: Sequence[Source]) -> str:
+    """Say how one of several plugins that claim a name is left to use it; the core's own components stay."""
+    others = list(dict.fromkeys(source.plugin for source in sources if source.plugin != CORE))
+    rename = "give it another name in the plugin that you write"
+    if len(others) < len(sources):
+        return f"{rename}, or disable that plugin: JOINTTASK_DISABLE_PLUGINS={','.join(others)}" if others else rename
+    return f"{rename}, or disable one: JOINTTASK_DISABLE_PLUGINS={others[0]}"
 
 
 def _collect(kind: Kind, source: Source, call: Callable[[], Any], failures: list[Failure]) -> Sequence[Any]:
     try:
         return list(call())
-    except (Exception, SystemExit) as error:
-        failures.append(Failure(source, f"{kind.hook} raised {reason(error)}"))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        failures.append(Failure(source, f"{kind.hook} raised {reason(error, source)}"))
         return ()
 
 
 def _missing_terms(entries: Mapping[str, Mapping[str, Entry]], claims: Iterable[tuple[str, str]]) -> Iterator[Failure]:
     """Yield a failure for each proposal term that a sampler names and no plugin gives; the sampler itself is used."""
-    known = {*entries["proposal"], *(name for kind, name in claims if kind == "proposal")}
+    terms = {*entries["proposal"], *(name for kind, name in claims if kind == "proposal")}
     for entry in entries["sampler"].values():
         for term in () if isinstance(entry.item.proposal, str) else entry.item.proposal:
-            if term not in known:
+            if term not in terms:
                 text = f"the proposal term '{term}' of the sampler '{entry.item.name}': no plugin gives it"
-                yield Failure(entry.source, f"{text}; given: {', '.join(sorted(known))}")
+                yield Failure(entry.source, f"{text}; given: {', '.join(sorted(terms))}")

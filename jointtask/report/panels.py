@@ -57,7 +57,8 @@ def draw_panels(
     )
     panels: list[Panel] = []
     for component in components:
-        with tolerated(work.context.progress.say, f"the panel '{component.name}'"):
+        source = work.registry.source("panel", component.name)
+        with tolerated(work.context.progress.say, f"the panel '{component.name}'", source):
             panels += component.build(component.settings(), work.context)(data)
     return panels
 

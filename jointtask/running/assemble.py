@@ -23,6 +23,7 @@ from jointtask.em.observers import Observers
 from jointtask.em.optimizer import Plan, TaskOptimizer, make_optimizer
 from jointtask.em.pair import Pair
 from jointtask.em.processes import ALONE, World
+from jointtask.registry.contracts import distinct_summaries
 from jointtask.registry.registry import Registry
 from jointtask.runfile.schema import RunFile, RunTable, Table
 from jointtask.running.device import resolve_device
@@ -164,7 +165,9 @@ def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tup
 
 def score_metrics(names: Sequence[str], registry: Registry, context: Context) -> dict[str, Metric]:
     """Build metrics by name, each once."""
-    return {name: _build_default(registry, "metric", name, context) for name in names}
+    metrics = {name: _build_default(registry, "metric", name, context) for name in names}
+    distinct_summaries(metrics)
+    return metrics
 
 
 def assemble_optimizers(assembly: Assembly, epochs: int, steps: int) -> dict[str, TaskOptimizer]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jointtask.api.component import SamplerComponent
 from jointtask.api.progress import Progress
 from jointtask.em.assembly import Assembly
-from jointtask.registry.attribution import blaming
+from jointtask.registry.attribution import attributed
 from jointtask.runfile.schema import RunFile
 from jointtask.running.assemble import assemble
 from jointtask.running.device import device_name
@@ -50,7 +50,7 @@ def check(
     UserError
         Whatever a run would raise.
     """
-    with blaming(registry.plugins):
+    with attributed(registry):
         work = assemble(runfile, registry, progress)
         start_from(work.pair, runfile.run.start, registry)
         inspect(work)

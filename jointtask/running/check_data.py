@@ -11,7 +11,7 @@ from attrs import frozen
 from jointtask.api.dataset import Dataset
 from jointtask.api.errors import RunError, UserError
 from jointtask.api.progress import Progress
-from jointtask.registry.attribution import blaming
+from jointtask.registry.attribution import attributed
 from jointtask.runfile.schema import DataTables, RunTable
 from jointtask.running.assemble import make_context
 from jointtask.running.overlap import Overlap, overlaps
@@ -103,7 +103,7 @@ def check_data(tables: DataTables, registry: Registry, progress: Progress) -> Da
             continue
         report = TableReport(name, table.name, str(registry.source("dataset", table.name)))
         try:
-            with blaming(registry.plugins):
+            with attributed(registry):
                 data: Dataset = registry.find("dataset", table.name).build(table.settings, context)
         except RunError:
             raise

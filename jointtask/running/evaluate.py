@@ -13,7 +13,7 @@ from jointtask.api.metric import Metric
 from jointtask.api.progress import Progress
 from jointtask.api.record import ScoreRecord
 from jointtask.em.score import Predict, one_by_one, score, through
-from jointtask.registry.attribution import blaming
+from jointtask.registry.attribution import attributed
 from jointtask.registry.registry import Registry
 from jointtask.runfile.load import load_evaluation, load_trained
 from jointtask.running.assemble import make_context, read_data, score_metrics
@@ -82,7 +82,7 @@ def evaluate_run(
         batch_size = _AT_ONCE * context.workers
     progress.say(f"device: {device_name(context.device)}")
     metrics = score_metrics(names, registry, context)
-    with blaming(registry.plugins), contestant as predict:
+    with attributed(registry), contestant as predict:
         record = score(
             predict,
             dataset,

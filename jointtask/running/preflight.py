@@ -15,7 +15,7 @@ from jointtask.api.task import SurrogateTask
 from jointtask.api.tree import leaves
 from jointtask.em.pair import Pair
 from jointtask.registry.attribution import remedy
-from jointtask.registry.discover import reason
+from jointtask.registry.plugins import reason
 from jointtask.runfile.schema import RunFile
 
 if TYPE_CHECKING:
@@ -145,9 +145,11 @@ class _Part:
     def _attributed(self, method: str) -> Iterator[None]:
         try:
             yield
-        except UserError:
+        except (UserError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             raise PluginError(
-                f"{self.what}: {method} raised an error", cause=reason(error), remedy=remedy(error, self.source)
+                f"{self.what}: {method} raised an error",
+                cause=reason(error, self.source),
+                remedy=remedy(error, self.source),
             ) from error

@@ -19,8 +19,8 @@ from jointtask.em.latents import Latents
 from jointtask.em.processes import ALONE, World
 from jointtask.em.state import Checkpoint, State
 from jointtask.em.train import train
-from jointtask.registry.attribution import blaming
-from jointtask.registry.discover import reason
+from jointtask.registry.attribution import attributed
+from jointtask.registry.plugins import reason
 from jointtask.report.rounds import RoundLines
 from jointtask.runfile.load import dump
 from jointtask.runfile.schema import RunFile
@@ -70,7 +70,7 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
     """
     directory = (RunDirectory if world.leader else ReadOnlyRunDirectory)(Path(runfile.run.output) / runfile.run.name)
     lock = locked(directory.path, progress.say) if world.leader else nullcontext()
-    with blaming(registry.plugins), lock, told_as_stop(directory), Signals(many=world.size > 1) as signals:
+    with attributed(registry), lock, told_as_stop(directory), Signals(many=world.size > 1) as signals:
         with world.machine_first("assemble"):
             assembly = assemble(runfile, registry, progress, world)
         return _run(directory, assembly, fresh, signals)

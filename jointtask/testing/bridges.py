@@ -18,22 +18,6 @@ from jointtask.testing.expect import attributes, same_rows, unchanged
 
 __all__ = ["check_bridge"]
 
-_PARTS = {
-    "grid": "a LatentGrid",
-    "coordinates": "their names",
-    "units": "a string",
-    "keys": "what a training batch must have",
-    "annotation": "those of the keys that prediction never sees",
-    "base": "base(batch) -> (B, D)",
-    "reference": "reference(centre, state) -> (B, K, D)",
-    "usable": "usable(reference) -> bool",
-    "admit": "admit(reference) -> the nearest usable ones",
-    "condition": "condition(batch, reference) -> Condition",
-    "restore": "restore(prediction, reference) -> (B, K, ...)",
-    "finish": "finish(frame, reference, example)",
-    "augment": "augment(batch, reference, random) -> Augmented",
-}
-
 
 def check_bridge(
     bridge: Bridge,
@@ -74,7 +58,7 @@ def check_bridge(
         the centre, a tensor leaves the batch's device, a probability leaves [0, 1], `restore` after `condition` does
         not give the annotation back, or the batch is changed.
     """
-    attributes(bridge, "the bridge", _PARTS)
+    attributes(bridge, "the bridge", Bridge)
     assert isinstance(bridge.grid, LatentGrid), f"grid is a {type(bridge.grid).__name__}; expected a LatentGrid"
     missing = [key for key in (*bridge.keys, *bridge.annotation) if key not in batch]
     assert not missing, (

@@ -15,15 +15,6 @@ from jointtask.testing.expect import attributes, equal, same_rows
 
 __all__ = ["check_dataset"]
 
-_PARTS = {
-    "ids": "one distinct name an example",
-    "digests": "the content of each example",
-    "fingerprint": "the content of the whole",
-    "notes": "lines for the user, or none",
-    "__len__": "the number of examples",
-    "batch": "batch(index) -> tensors by name",
-    "example": "example(index), with an id",
-}
 _HEXADECIMAL = re.compile(r"[0-9a-f]{8,}")
 
 
@@ -46,7 +37,7 @@ def check_dataset(dataset: Dataset, bridge: Bridge | None = None, *, again: Data
         order asked for, on the CPU, the same each time and independent of what is done to it, `example` has another
         id, or a key that the bridge needs is missing.
     """
-    attributes(dataset, "the data set", _PARTS)
+    attributes(dataset, "the data set", Dataset)
     size = len(dataset)
     assert size >= 2, f"the data set has {size} examples; give one of at least two"
     _names(dataset, size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from jointtask.api.tree import leaves, map_tensors, select_rows
+from jointtask.registry.members import missing_members
 
 __all__ = ["attributes", "equal", "same_rows", "unchanged"]
 
 
-def attributes(thing: Any, what: str, names: Mapping[str, str]) -> None:
-    """Require attributes by name; the value of each is what it should be, in words."""
-    missing = [f"'{name}' ({meaning})" for name, meaning in names.items() if not hasattr(thing, name)]
-    assert not missing, f"{what}, {type(thing).__name__}, has no {', '.join(missing)}"
+def attributes(part: Any, what: str, protocol: type) -> None:
+    """Require the members of a protocol of a part of a run, which messages call `what`."""
+    if missing := missing_members(part, protocol):
+        raise AssertionError(f"{what}, {type(part).__name__}, has no {', '.join(map(str, missing))}")
 
 
 def equal(a: Any, b: Any) -> bool:

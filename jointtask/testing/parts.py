@@ -17,8 +17,8 @@ from jointtask.em.assembly import Assembly
 from jointtask.em.pair import Pair
 from jointtask.em.predict import make_predictor
 from jointtask.registry.attribution import remedy
-from jointtask.registry.discover import reason
 from jointtask.registry.kinds import KINDS
+from jointtask.registry.plugins import reason
 from jointtask.testing.bridges import check_bridge
 from jointtask.testing.datasets import check_dataset
 from jointtask.testing.metrics import check_metric
@@ -120,8 +120,8 @@ def _held(work: Assembly, kind: str, name: str, check: str, title: str = "") -> 
     except AssertionError as error:
         message = str(error).partition("\nassert ")[0]
         raise PluginError(f"{what}: {message}", remedy=f"jointtask.testing.{check} says the same in a test") from error
-    except UserError:
+    except (UserError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        cause = f"{reason(error)}, while it was tried by jointtask.testing.{check}"
+    except BaseException as error:
+        cause = f"{reason(error, source)}, while it was tried by jointtask.testing.{check}"
         raise PluginError(f"{what} raised an error", cause=cause, remedy=remedy(error, source)) from error

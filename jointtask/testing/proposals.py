@@ -17,13 +17,6 @@ from jointtask.testing.expect import attributes, equal, unchanged
 
 __all__ = ["check_proposal_term"]
 
-_PARTS = {
-    "version": "of what prepare computes",
-    "prepares": "whether there is something to prepare",
-    "prepare": "prepare(example) -> array",
-    "log_weight": "log_weight(batch, reference, history) -> (B, N)",
-}
-
 
 def check_proposal_term(term: ProposalTerm, batch: Batch, bridge: Bridge, *, name: str) -> None:
     """Hold a proposal term to `jointtask.api.proposal.ProposalTerm`.
@@ -47,7 +40,7 @@ def check_proposal_term(term: ProposalTerm, batch: Batch, bridge: Bridge, *, nam
         or without the one that chains start at, is not the same bit for bit for one example alone, or changes what it
         is given.
     """
-    attributes(term, "the proposal term", _PARTS)
+    attributes(term, "the proposal term", ProposalTerm)
     assert isinstance(term.version, str), f"version is {term.version!r}; expected a string: it is part of the cache key"
     batch = dict(batch)
     size = len(next(iter(batch.values())))

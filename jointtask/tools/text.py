@@ -21,6 +21,7 @@ __all__ = [
     "score",
     "sentence",
     "share",
+    "shortened",
     "signed",
     "width",
 ]
@@ -68,6 +69,17 @@ def share(value: float | None) -> str:
     """Write a share in percent with one decimal."""
     known = finite(value)
     return MISSING if math.isnan(known) else f"{100 * known:.1f}{PERCENT}"
+
+
+def shortened(words: str, limit: int = 200) -> str:
+    """Cut a text that somebody else wrote, and say how long it was.
+
+    Examples
+    --------
+    >>> shortened("1" * 5000, limit=5)
+    '11111... (5,000 characters)'
+    """
+    return words if len(words) <= limit else f"{words[:limit]}... ({len(words):,} characters)"
 
 
 def duration(seconds: float) -> str:

@@ -95,6 +95,6 @@ def _receive(sent: bytes) -> None:
 
 def _apply(example: Any) -> tuple[str, Any]:
     if _function is not None:
-        with suppress(Exception):
+        with suppress(Exception, SystemExit, GeneratorExit):
             return "", _function(example)
     return _FAILED, None

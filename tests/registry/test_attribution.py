@@ -119,7 +119,7 @@ def test_a_sampler_that_asks_for_states_off_the_grid(call: Call) -> None:
 def test_a_sampler_that_raises(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, said = call(sampler("Draws(index, energy, weight) / 0"), "sampler.name=odd")
     assert code == 1
-    assert "the plugin odd.py sha256:" in said
+    assert "the sampler 'odd' of odd.py sha256:" in said
     assert "failed\n  cause: TypeError: unsupported operand" in said
     assert "(odd.py, line 12)" in said
     assert "Traceback" not in said
@@ -161,7 +161,10 @@ PARTS = {
     "a task without energy": (
         component("jointtask_tasks", "lambda s, c: torch.nn.Linear(1, 1)"),
         "upstream.name=odd",
-        ("the task network 'odd' of odd.py", "without energy, parameter_groups; expected both"),
+        (
+            "the task network 'odd' of odd.py",
+            "without energy, parameter_groups; expected energy(prediction, target): return",
+        ),
     ),
     "an energy that is averaged": (
         subclass("Mark", "def energy(self, p, t): return super().energy(p, t).mean()", "jointtask_tasks"),
@@ -268,7 +271,7 @@ PARTS = {
     "a metric that raises": (
         component("jointtask_metrics", "lambda s, c: Metric(lambda p, e: 1 / 0, {'a': Summary('a', 'higher', len)})"),
         "evaluate.metrics=['odd']",
-        ("the plugin odd.py sha256:", "failed\n  cause: ZeroDivisionError"),
+        ("the metric 'odd' of odd.py sha256:", "failed\n  cause: ZeroDivisionError"),
     ),
     "a predictor that cannot be called": (
         component("jointtask_predictors", "lambda s, c: 3"),
@@ -318,7 +321,7 @@ def test_a_proposal_term_that_gives_what_it_must_not(call: Call, weight: str, me
         (
             f"{IMPORTS}\n@hookimpl\ndef jointtask_panels():\n    return [PanelComponent('odd', NoSettings,"
             " lambda s, c: lambda data: 1 / 0, 'odd', bridge='trial-interval')]\n",
-            "warning: the panel 'odd' raised ZeroDivisionError: division by zero (odd.py, line ",
+            "raised ZeroDivisionError: division by zero (odd.py, line ",
         ),
         ("@hookimpl\ndef jointtask_run_started(record):\n    1 / 0\n", "jointtask_run_started of odd.py sha256:"),
     ],
@@ -346,3 +349,39 @@ def test_check_names_the_plugin_as_well(call: Call) -> None:
     code, _, said = call(sampler("None"), "sampler.name=odd", command="check")
     assert code == 2
     assert "the sampler 'odd' of odd.py sha256:" in said
+
+
+ENDS = {
+    "SystemExit with 0": "import sys; sys.exit(0)",
+    "SystemExit": "raise SystemExit",
+    "SystemExit with a text": "raise SystemExit('leaving')",
+    "GeneratorExit": "raise GeneratorExit",
+    "a class of its own": "raise type('Leave', (BaseException,), {})('leaving')",
+}
+PLACES = {
+    "an import": ("{end}", "sampler.name=exhaustive", 2),
+    "a hook": ("@hookimpl\ndef jointtask_samplers():\n    {end}", "sampler.name=odd", 2),
+    "a build": (component("jointtask_metrics", "leave").replace("\n@hookimpl", "\n{leave}\n@hookimpl"), "", 2),
+    "a sample": (
+        component("jointtask_datasets", "lambda s, c: 1").replace("\n@hookimpl", "\n{leave}\n@hookimpl")
+        + "@hookimpl\ndef jointtask_samplers():\n"
+        "    build = lambda settings, context: leave\n"
+        "    return [SamplerComponent('odd', NoSettings, build, 'odd', exact=False, proposal='none')]\n",
+        "sampler.name=odd",
+        1,
+    ),
+    "an observer": ("@hookimpl\ndef jointtask_round_finished(record):\n    {end}", "", 0),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("end", ENDS)
+def test_a_plugin_cannot_end_the_program(call: Call, place: str, end: str) -> None:
+    body, setting, expected = PLACES[place]
+    leave = f"def leave(*arguments):\n    {ENDS[end]}\n"
+    body = body.replace("{leave}", leave).replace("{end}", ENDS[end])
+    setting = setting or ("evaluate.metrics=['odd']" if place == "a build" else "sampler.name=exhaustive")
+    code, _, said = call(body, setting)
+    assert code == expected
+    assert "odd.py sha256:" in said
+    assert "Traceback" not in said

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from jointtask.api.errors import ConfigError
-from jointtask.registry.discover import code_digest, load_plugins, notify
+from jointtask.registry.discover import code_digest, load_plugins
+from jointtask.registry.hooks import notify
 
 PluginFile = Callable[..., str]
 Install = Callable[..., None]

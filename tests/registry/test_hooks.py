@@ -11,7 +11,8 @@ import pytest
 
 from jointtask.api.errors import RunError
 from jointtask.api.record import RunRecord
-from jointtask.registry.discover import HOOKS, load_plugins
+from jointtask.registry.discover import load_plugins
+from jointtask.registry.hooks import HOOKS
 
 PluginFile = Callable[..., str]
 Run = Callable[..., RunRecord]
@@ -96,7 +97,7 @@ def test_observers_see_a_run_from_start_to_end(watched: Callable[..., list[str]]
 
 
 def test_observers_see_a_run_fail(watched: Callable[..., list[str]], tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"the plugin odd\.py sha256:\w+ failed"):
+    with pytest.raises(RunError, match=r"the sampler 'failing' of odd\.py sha256:\w+ failed"):
         watched("sampler.name=failing")
     *before, last = (tmp_path / "log.txt").read_text().splitlines()
     assert before == ["started watched 0", "round 0"]

@@ -9,7 +9,8 @@ from toy import run_file
 
 from jointtask.api.component import Component, NoSettings
 from jointtask.api.errors import ConfigError
-from jointtask.registry.discover import Source, load_plugins
+from jointtask.registry.discover import load_plugins
+from jointtask.registry.plugins import Source
 from jointtask.registry.registry import Entry, Registry, load_registry
 from jointtask.runfile.load import load
 from jointtask.running.check import check, unread_settings
