@@ -23,7 +23,7 @@ from jointtask.em.observers import Observers
 from jointtask.em.optimizer import Plan, TaskOptimizer, make_optimizer
 from jointtask.em.pair import Pair
 from jointtask.em.processes import ALONE, World
-from jointtask.registry.contracts import distinct_summaries
+from jointtask.registry.contract_metric import distinct_summaries
 from jointtask.registry.registry import Registry
 from jointtask.runfile.schema import RunFile, RunTable, Table
 from jointtask.running.device import resolve_device

@@ -10,7 +10,7 @@ from torch import Tensor
 from jointtask.api.errors import PluginError
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler
-from jointtask.registry.contracts import check_draws
+from jointtask.registry.contract_sampler import check_draws
 from jointtask.testing.posteriors import Posterior, posteriors
 from jointtask.testing.tables import TabulatedTarget, frequencies, posterior, total_variation
 
