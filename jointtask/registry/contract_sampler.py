@@ -25,6 +25,7 @@ class CheckedSampler:
     what: str
 
     def __call__(self, target: Target, random: Streams) -> Draws:
+        """Draw, and raise a `PluginError` if the draws break their contract."""
         inputs = Unchanged(
             {"the start": target.start, "log_proposal": target.log_proposal, "the grid": target.grid.states}
         )
@@ -46,8 +47,6 @@ class CheckedSampler:
         if bool(forbidden.any()):
             found = f"drew {int(forbidden.sum())} of {forbidden.numel()} states of energy +inf, which are not usable"
             raise fault(self.what, found, "states of finite energy, or a log weight of -inf", see)
-        if bool((draws.log_weight == -torch.inf).all(dim=1).any()):
-            raise fault(self.what, "gave an example a log weight of -inf for all its draws", "one that is finite", see)
 
 
 def check_draws(draws: Any, examples: int, states: int, what: str) -> None:
@@ -91,5 +90,7 @@ def check_draws(draws: Any, examples: int, states: int, what: str) -> None:
         raise broken(f"returned a state off the grid; expected 0 to {states - 1}")
     if bool(torch.isnan(draws.energy).any()) or bool(torch.isnan(draws.log_weight).any()):
         raise broken("returned NaN among energies or weights")
-    if bool((draws.log_weight == -torch.inf).all(dim=1).any()) or bool((draws.log_weight == torch.inf).any()):
-        raise broken("returned log weights of which none can be normalised; expected a finite one for each example")
+    if bool((draws.log_weight == torch.inf).any()):
+        raise broken("gave a log weight of +inf; expected finite ones, or -inf for never")
+    if bool((draws.log_weight == -torch.inf).all(dim=1).any()):
+        raise broken("gave an example a log weight of -inf for all its draws; expected one that is finite")
