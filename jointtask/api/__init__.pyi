@@ -1,6 +1,15 @@
 import pluggy
 
-from .bridge import Augmented, Bridge, CentredBridge, Condition, CoveringBridge, FramingBridge, RelocatingBridge
+from .bridge import (
+    Augmented,
+    Bridge,
+    CentredBridge,
+    Condition,
+    CoveringBridge,
+    FramingBridge,
+    PartialBridge,
+    RelocatingBridge,
+)
 from .component import (
     Command,
     Component,
@@ -63,6 +72,7 @@ __all__ = [
     "PanelComponent",
     "PanelData",
     "PanelExample",
+    "PartialBridge",
     "PluginError",
     "Prediction",
     "Progress",

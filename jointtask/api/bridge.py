@@ -13,7 +13,16 @@ from jointtask.api.task import Batch, Prediction
 if TYPE_CHECKING:
     from jointtask.api.randomness import Streams
 
-__all__ = ["Augmented", "Bridge", "CentredBridge", "Condition", "CoveringBridge", "FramingBridge", "RelocatingBridge"]
+__all__ = [
+    "Augmented",
+    "Bridge",
+    "CentredBridge",
+    "Condition",
+    "CoveringBridge",
+    "FramingBridge",
+    "PartialBridge",
+    "RelocatingBridge",
+]
 
 
 class Condition(NamedTuple):
@@ -70,8 +79,8 @@ class Bridge(Protocol):
 
     Notes
     -----
-    Four things a bridge may have beside these: see `CentredBridge`, `CoveringBridge`, `FramingBridge` and
-    `RelocatingBridge`.
+    Five things a bridge may have beside these: see `CentredBridge`, `CoveringBridge`, `FramingBridge`, `PartialBridge`
+    and `RelocatingBridge`.
     """
 
     grid: LatentGrid
@@ -148,6 +157,25 @@ class FramingBridge(Protocol):
     def frames(self, examples: Sequence[Any]) -> dict[str, Tensor]:
         """Return the frames of B examples, B first, on the CPU: what a data set's `batch` gives but the annotation."""
         ...
+
+
+@runtime_checkable
+class PartialBridge(Protocol):
+    """A bridge whose examples may lack one of their two annotations.
+
+    The M-step sums the losses that an example has a target for. The E-step leaves an example without a downstream
+    target at no adjustment of its annotation.
+
+    Attributes
+    ----------
+    present : tuple of two str
+        Names of the tensors of the batch, (B,), bool, that say which examples have the annotation that the upstream
+        task learns, and which have the downstream target; "" where all have it. A batch without such a tensor lacks
+        nothing. What stands in the place of a missing annotation does not matter, but must be finite, and `base` must
+        be usable all the same.
+    """
+
+    present: tuple[str, str]
 
 
 @runtime_checkable

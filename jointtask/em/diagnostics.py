@@ -17,6 +17,8 @@ __all__ = ["Diagnostics", "effective_draws", "histograms", "not_applicable", "or
 class Diagnostics(NamedTuple):
     """What an E-step notes of n examples: float64 tensors (n,) unless stated, NaN where a number does not apply.
 
+    No number applies to an example without a downstream target: means are over the others.
+
     Attributes
     ----------
     state : Tensor, (n, J), int64
@@ -129,7 +131,7 @@ def round_record(round: int, diagnostics: Diagnostics, grid: LatentGrid) -> Roun
     """
 
     def mean(values: Tensor) -> float:
-        return float(values.mean())
+        return float(values[~torch.isnan(values)].mean())
 
     start = Energy(mean(diagnostics.start_upstream), mean(diagnostics.start_downstream))
     estimate = Energy(mean(diagnostics.estimate_upstream), mean(diagnostics.estimate_downstream))
@@ -141,7 +143,7 @@ def round_record(round: int, diagnostics: Diagnostics, grid: LatentGrid) -> Roun
             regret=mean(diagnostics.regret[enumerated]),
             mass=mean(diagnostics.mass[enumerated]),
         )
-    moves = not bool(torch.isnan(diagnostics.acceptance).any())
+    moves = not bool(torch.isnan(diagnostics.acceptance).all())
     sampler = SamplerRecord(
         acceptance=mean(diagnostics.acceptance) if moves else None,
         visited=mean(diagnostics.visited),
@@ -151,7 +153,7 @@ def round_record(round: int, diagnostics: Diagnostics, grid: LatentGrid) -> Roun
         effective=mean(diagnostics.effective),
         oracle=comparison,
     )
-    adjustment = tuple(histograms(diagnostics.state, grid))
+    adjustment = tuple(histograms(diagnostics.state[~torch.isnan(diagnostics.moved)], grid))
     return RoundRecord(round=round, start=start, estimate=estimate, sampler=sampler, adjustment=adjustment)
 
 

@@ -18,6 +18,7 @@ from jointtask.em.batches import ExampleBatch
 from jointtask.em.diagnostics import Diagnostics, effective_draws, not_applicable, oracle, visited
 from jointtask.em.latents import Latents
 from jointtask.em.pair import Pair
+from jointtask.em.presence import Presence, presence
 from jointtask.em.proposal_table import log_proposal
 from jointtask.em.target import NetworkTarget, Tempered
 from jointtask.registry.unchanged import Unchanged
@@ -115,13 +116,17 @@ def sample_batch(pair: Pair, estep: EStep, round: int, batch: ExampleBatch, late
     base = pair.bridge.base(batch.tensors)
     _require_usable(pair, "base", base, ids)
     inputs.require(f"{pair.names['bridge']}: base")
-    reference, usable, upstream = _references(pair, batch, base)
+    has = presence(pair.bridge, batch.tensors)
+    reference, usable, upstream = _references(pair, batch, base, has)
     method = "reference, at no adjustment," if _annotation_scale(pair) is None else "admit"
     _require_usable(pair, method, reference[:, grid.start], ids)
     inputs.require(f"{pair.names['upstream']}: its forward pass or energy")
     history = evolve(latents.history(batch.positions, base), upstream=upstream)
     log_q = log_proposal(estep.terms, batch.tensors, reference, usable, history)
     target = NetworkTarget(pair, ids, batch.tensors, reference, usable, upstream, log_q, estep.interrupt)
+    lacking = None if has.downstream is None else ~has.downstream.cpu()
+    if lacking is not None:
+        target.leave_out(lacking)
     draws = estep.sampler(Tempered(target, estep.temperature(round)), Streams(estep.seed, round, ids, "sample"))
 
     start = target.start[:, None]
@@ -151,26 +156,39 @@ def sample_batch(pair: Pair, estep: EStep, round: int, batch: ExampleBatch, late
         regret=none.clone(),
         mass=none.clone(),
     )
-    enumerated = torch.tensor([row for row, name in enumerate(ids) if name in estep.oracle_ids], dtype=torch.int64)
+    chosen = torch.tensor([name in estep.oracle_ids for name in ids])
+    enumerated = (chosen if lacking is None else chosen & ~lacking).nonzero().flatten()
     if len(enumerated):
         energy = target.energy(state)[enumerated].mean(dim=1)
         regret, mass = oracle(target.enumerate(enumerated), energy, seen[enumerated])
         diagnostics.regret[enumerated], diagnostics.mass[enumerated] = regret, mass
+    if lacking is not None:
+        for number in diagnostics[1:]:
+            number[lacking] = torch.nan
     return Sampled(_take(reference, state).float(), _take(reference, best)[:, 0].float(), diagnostics)
 
 
-def _references(pair: Pair, batch: ExampleBatch, base: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the references of all states, (B, N, D), which are usable, and their upstream energy, (B, N) each."""
+def _references(pair: Pair, batch: ExampleBatch, base: Tensor, has: Presence) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the references of all states, (B, N, D), which are usable, and their upstream energy, (B, N) each.
+
+    Of an example without a downstream target, no adjustment of the annotation alone is usable.
+    """
     bridge, grid = pair.bridge, pair.bridge.grid
     with torch.inference_mode():
         prediction = pair.predict_upstream(batch.tensors)
         scale = _annotation_scale(pair)
         centre = base if scale is None else bridge.admit(pair.upstream.reference(prediction))
+        if has.downstream is not None:
+            centre = torch.where(has.downstream[:, None], centre, base)
         reference = bridge.reference(centre, grid.states.to(centre))
         usable = bridge.usable(reference)
+        if has.downstream is not None:
+            start = torch.arange(len(grid), device=usable.device) == grid.start
+            usable = usable & (has.downstream[:, None] | start)
         upstream = pair.upstream_energy(prediction, reference)
         if scale is not None:
-            upstream = upstream + grid.difference(reference, base[:, None]).square().sum(dim=-1) / (2 * scale**2)
+            away = grid.difference(reference, base[:, None]).square().sum(dim=-1) / (2 * scale**2)
+            upstream = upstream + (away if has.upstream is None else away * has.upstream[:, None])
     return reference, usable, upstream
 
 

@@ -16,6 +16,7 @@ from jointtask.em.batchnorm import single_values_allowed
 from jointtask.em.finite import require_finite
 from jointtask.em.optimizer import TaskOptimizer
 from jointtask.em.pair import Pair
+from jointtask.em.presence import presence
 from jointtask.em.processes import ALONE, World
 from jointtask.registry.unchanged import Unchanged
 
@@ -111,7 +112,7 @@ def train_batch(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, refer
 
 
 def _losses(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference: Tensor) -> dict[str, Tensor]:
-    """Return the losses of the networks that learn, (B,) each, by role."""
+    """Return the losses of the networks that learn, (B,) each, by role; 0 where an example lacks the annotation."""
     ids = batch.ids
     # Dropout draws from torch's global generator: seeded by the batch, a resumed run draws the same.
     torch.manual_seed(derive(mstep.seed, "dropout", epoch, *ids))
@@ -129,6 +130,10 @@ def _losses(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference
         inputs.require(f"{pair.names['bridge']}: condition")
         loss = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
         losses["downstream"] = loss.reshape(reference.shape[:2]).mean(dim=1)
+    has = presence(pair.bridge, batch.tensors)
+    for role, present in (("upstream", has.upstream), ("downstream", has.downstream)):
+        if role in losses and present is not None:
+            losses[role] = torch.where(present, losses[role], 0.0)
     for role, value in losses.items():
         require_finite(value.detach(), ids, f"the {role} loss in training")
     return losses

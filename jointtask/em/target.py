@@ -100,6 +100,10 @@ class NetworkTarget:
         unusable = ~usable.cpu()
         self.downstream = torch.full_like(self.upstream, torch.nan).masked_fill(unusable, torch.inf)
 
+    def leave_out(self, examples: Tensor) -> None:
+        """Take the downstream energy of no adjustment for 0 where an example, (B,), bool, has no downstream target."""
+        self.downstream[examples, self.grid.start] = 0
+
     def energy(self, index: Tensor) -> Tensor:
         """Return the energies (B, K) of states (B, K); see `Target.energy`."""
         wanted = torch.zeros_like(self.downstream, dtype=torch.bool)

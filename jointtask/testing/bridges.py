@@ -8,7 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointtask.api.bridge import Augmented, Bridge, CentredBridge, Condition, CoveringBridge, RelocatingBridge
+from jointtask.api.bridge import (
+    Augmented,
+    Bridge,
+    CentredBridge,
+    Condition,
+    CoveringBridge,
+    PartialBridge,
+    RelocatingBridge,
+)
 from jointtask.api.grid import LatentGrid
 from jointtask.api.randomness import Streams
 from jointtask.api.task import Batch
@@ -56,7 +64,7 @@ def check_bridge(
         If a part is missing, a shape is wrong, a row depends on the others, rows are not ordered example by example,
         the base is not usable, `admit` leaves a reference unusable or moves one that was usable, no adjustment moves
         the centre, a tensor leaves the batch's device, a probability leaves [0, 1], `restore` after `condition` does
-        not give the annotation back, or the batch is changed.
+        not give the annotation back, an example that lacks an annotation has no usable base, or the batch is changed.
     """
     attributes(bridge, "the bridge", Bridge)
     assert isinstance(bridge.grid, LatentGrid), f"grid is a {type(bridge.grid).__name__}; expected a LatentGrid"
@@ -220,3 +228,21 @@ def _optional(bridge: Bridge, batch: Batch, base: Tensor, downstream: Any) -> No
         assert found.shape == base.shape, f"relocate has the shape {tuple(found.shape)}; expected {tuple(base.shape)}"
         assert bool(bridge.usable(found).all()), "relocate gives an unusable reference"
         assert bool(torch.isfinite(nothing).all()), "relocate is not finite for predictions that imply no reference"
+    if isinstance(bridge, PartialBridge):
+        _partial(bridge, batch, base)
+
+
+def _partial(bridge: Any, batch: Batch, base: Tensor) -> None:
+    assert len(bridge.present) == 2, f"present has {len(bridge.present)} names; expected two, upstream and downstream"
+    for name in filter(None, bridge.present):
+        assert name not in bridge.keys, f"present names '{name}', which keys names; a batch without it lacks nothing"
+        flags = batch.get(name, torch.ones(len(base), dtype=torch.bool, device=base.device))
+        assert flags.dtype == torch.bool, f"'{name}' of the batch is {flags.dtype}; expected torch.bool"
+        assert flags.shape == (len(base),), f"'{name}' of the batch is {tuple(flags.shape)}; expected (B,)"
+        lacking = {**batch, name: torch.zeros_like(flags)}
+        reference = bridge.base(lacking)
+        usable = bool(bridge.usable(reference).all())
+        assert usable, f"the base reference of an example is not usable where '{name}' is false; expected it to be"
+        for leaf in leaves(bridge.condition(lacking, reference[:, None])):
+            finite = not leaf.is_floating_point() or bool(torch.isfinite(leaf).all())
+            assert finite, f"condition is not finite where '{name}' is false; expected any finite target"

@@ -169,7 +169,8 @@ class Interval:
 
     def usable(self, reference: Tensor) -> Tensor:
         """Say which are long enough."""
-        return reference[..., 1] - reference[..., 0] >= SHORTEST
+        # float32 may round an interval of exactly the least length down
+        return reference[..., 1] - reference[..., 0] >= SHORTEST - 1e-3
 
     def admit(self, reference: Tensor) -> Tensor:
         """Clamp to the sequence, and lengthen what is too short."""

@@ -3,83 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
-from attrs import field, frozen, validators
+from attrs import frozen
+
+from jointtask.api import setting
 
 __all__ = ["AngleAdjustment", "Orientation", "Reader", "RotatedDigits"]
-
-_AT_LEAST_0: Any = validators.ge(0)
-_AT_LEAST_1: Any = validators.ge(1)
-_HALF_TURN: Any = [validators.ge(0), validators.le(180)]
-_SHARE: Any = [validators.ge(0), validators.le(1)]
-
-
-def _help(text: str) -> dict[str, Any]:
-    return {"help": text}
 
 
 @frozen
 class RotatedDigits:
     """`rotated-digits`: handwritten digits, rotated and set among clutter."""
 
-    split: Literal["train", "validation", "test"] = field(metadata=_help("splits share no handwritten digit"))
-    examples: int = field(default=800, validator=_AT_LEAST_1, metadata=_help("how many"))
-    seed: int = field(default=0, validator=_AT_LEAST_0, metadata=_help("of angles, clutter and annotation"))
-    rotation: float = field(
-        default=180.0,
-        validator=_HALF_TURN,
-        metadata=_help("digits are rotated at most this far either way, in degrees"),
+    split: Literal["train", "validation", "test"] = setting(help="split of the data; splits share no handwritten digit")
+    examples: int = setting(800, "number of scenes", ge=1)
+    seed: int = setting(0, "seed of angles, clutter and annotation", ge=0)
+    rotation: float = setting(180.0, "largest rotation of a digit either way, in degrees", ge=0, le=180)
+    clutter: int = setting(5, "number of other digits that reach into the frame", ge=0)
+    noise: float = setting(0.08, "standard deviation of a pixel's noise, ink being 1", ge=0)
+    annotation_noise: float = setting(
+        0.0, "standard deviation of the annotated angle about the true one, in degrees", ge=0
     )
-    clutter: int = field(default=5, validator=_AT_LEAST_0, metadata=_help("other digits that reach into the frame"))
-    noise: float = field(
-        default=0.08, validator=_AT_LEAST_0, metadata=_help("standard deviation of a pixel's noise, ink being 1")
-    )
-    annotation_noise: float = field(
-        default=0.0,
-        validator=_AT_LEAST_0,
-        metadata=_help("standard deviation of the annotated angle about the true one, in degrees"),
-    )
-    annotation_flips: float = field(
-        default=0.0, validator=_SHARE, metadata=_help("share of digits that were annotated upside down")
-    )
+    annotation_flips: float = setting(0.0, "share of digits that were annotated upside down", ge=0, le=1)
 
 
 @frozen
 class Orientation:
     """`digit-orientation`: by how much the digit is rotated."""
 
-    width: int = field(default=32, validator=_AT_LEAST_1, metadata=_help("channels of a layer"))
+    width: int = setting(32, "number of channels of a layer", ge=1)
 
 
 @frozen
 class Reader:
     """`digit-reader`: which digit it is, once it is upright."""
 
-    width: int = field(default=16, validator=_AT_LEAST_1, metadata=_help("channels of the first layer"))
-    dropout: float = field(
-        default=0.0, validator=[_AT_LEAST_0, validators.lt(1)], metadata=_help("share of features left out in training")
-    )
+    width: int = setting(16, "number of channels of the first layer", ge=1)
+    dropout: float = setting(0.0, "share of features left out in training", ge=0, lt=1)
 
 
 @frozen
 class AngleAdjustment:
     """`angle-adjustment`: the angle of a rotation, displaced."""
 
-    levels: Sequence[float] = field(
-        default=tuple(float(level) for level in range(-30, 31, 10)), metadata=_help("displacements, in degrees")
+    levels: Sequence[float] = setting(tuple(float(level) for level in range(-30, 31, 10)), "displacements, in degrees")
+    center: Literal["target", "prediction"] = setting(
+        "target", "angle that the E-step adjusts: the annotated one, or the predicted one"
     )
-    center: Literal["target", "prediction"] = field(
-        default="target", metadata=_help("what the E-step adjusts: the annotated angle, or the predicted one")
+    annotation_scale: float = setting(
+        30.0,
+        "standard deviation of the annotated angle about the true one, in degrees, if the predicted is adjusted",
+        gt=0,
     )
-    annotation_scale: float = field(
-        default=30.0,
-        validator=validators.gt(0),
-        metadata=_help("how far the annotated angle lies from the true one, in degrees, if the predicted is adjusted"),
-    )
-    turn: bool = field(default=False, metadata=_help("turn frames by quarters at random in the M-step"))
-    jitter: float = field(
-        default=0.0,
-        validator=_AT_LEAST_0,
-        metadata=_help("standard deviation of a random turn of what the reader learns under, in degrees"),
+    turn: bool = setting(False, "whether frames are turned by quarters at random in the M-step")
+    jitter: float = setting(
+        0.0, "standard deviation of a random turn of what the reader learns under, in degrees", ge=0
     )

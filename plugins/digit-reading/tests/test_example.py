@@ -25,4 +25,4 @@ def test_the_example_runs_from_data_to_report(tmp_path: Path) -> None:
     assert sum(record.rounds[-1].adjustment[0].values()) == 24
     page = (tmp_path / "digit-reading" / "report.html").read_text()
     assert "Training examples" in page
-    assert "Worst cases by digit-accuracy" in page
+    assert "Worst cases by accuracy" in page

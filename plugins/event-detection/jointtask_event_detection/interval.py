@@ -18,7 +18,10 @@ from jointtask_event_detection.recording import LENGTH, Recording
 from jointtask_event_detection.resample import coverage, inside, read, write
 from jointtask_event_detection.settings import IntervalAdjustment
 
-__all__ = ["SHORTEST", "IntervalBridge", "interval_adjustment"]
+__all__ = ["LABELLED", "MARKED", "SHORTEST", "IntervalBridge", "interval_adjustment"]
+
+MARKED, LABELLED = "is_marked", "is_labelled"
+"""Names of what says of a batch's recordings which are marked, and which are labelled."""
 
 SHORTEST = 16.0
 """Samples of the shortest reference that can be labelled."""
@@ -48,7 +51,8 @@ class IntervalBridge:
     """References are half-open intervals (onset, offset) in samples; sample i covers ``[i, i + 1)``.
 
     A reference may leave the recording, by at most what leaves 16 samples of it inside. A batch has `values`, (B, L)
-    float32, and, where it is annotated, a `label`, (B, L) uint8, and the `marked` interval, (B, 2) float32.
+    float32, and, where it is annotated, a `label`, (B, L) uint8, and the `marked` interval, (B, 2) float32. Where some
+    recordings lack one of the two, `is_marked` and `is_labelled`, (B,) bool, say which have it.
 
     Attributes
     ----------
@@ -80,10 +84,16 @@ class IntervalBridge:
     units: str = field(default="samples", init=False)
     keys: tuple[str, ...] = field(default=("values", "label", "marked"), init=False)
     annotation: tuple[str, ...] = field(default=("label", "marked"), init=False)
+    present: tuple[str, str] = field(default=(MARKED, LABELLED), init=False)
 
     def base(self, batch: Batch) -> Tensor:
-        """Return the marked intervals with their margin, (B, 2), float32; always usable."""
+        """Return the marked intervals with their margin, (B, 2), float32; always usable.
+
+        Of an unmarked recording, the interval from its first labelled sample to its last.
+        """
         marked = batch["marked"].float()
+        if MARKED in batch:
+            marked = torch.where(batch[MARKED][:, None], marked, _labelled_interval(batch["label"]))
         return self.admit(marked + torch.tensor([-self.margin, self.margin]).to(marked))
 
     def reference(self, centre: Tensor, state: Tensor) -> Tensor:
@@ -160,3 +170,11 @@ class IntervalBridge:
             changed["values"] = batch["values"] * torch.where(drawn[:, :1] < 0.5, -1.0, 1.0)
         moved = reference + self.jitter * (2 * drawn[:, 1:].reshape_as(reference) - 1)
         return Augmented(changed, reference, self.admit(moved) if self.jitter else reference)
+
+
+def _labelled_interval(label: Tensor) -> Tensor:
+    """Return the intervals from the first labelled sample of (B, L) to the last, (B, 2); all of it where none is."""
+    inside = (label > 0) | ~(label > 0).any(dim=1, keepdim=True)
+    first = inside.int().argmax(dim=1)
+    last = label.shape[1] - inside.flip(1).int().argmax(dim=1)
+    return torch.stack([first, last], dim=1).float()

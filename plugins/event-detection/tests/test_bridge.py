@@ -44,6 +44,27 @@ def test_the_pair_keeps_the_contracts(likelihood: str) -> None:
     check_bridge(bridge, batch, downstream)
 
 
+@pytest.mark.parametrize(("unlabelled", "unmarked"), [(0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (1.0, 0.0), (0.0, 1.0)])
+def test_recordings_that_lack_an_annotation_keep_the_contracts(unlabelled: float, unmarked: float) -> None:
+    data = HeartbeatDataset(Heartbeats(split="train", examples=40, unlabelled=unlabelled, unmarked=unmarked))
+    batch = data.batch(range(40))
+    assert bool((batch["is_labelled"] | batch["is_marked"]).all())
+    assert bool((batch["label"].amax(dim=1) > 0).eq(batch["is_labelled"]).all())
+    share = float((~batch["is_labelled"]).float().mean()), float((~batch["is_marked"]).float().mean())
+    assert share == pytest.approx((unlabelled, unmarked), abs=0.3)  # 40 draws: beyond it once in 10,000
+    assert any("without labels" in note for note in data.notes)
+    bridge = make_bridge()
+    check_bridge(bridge, batch, EventLabelling(8))
+    base, unmarked_rows = bridge.base(batch), ~batch["is_marked"]
+    label = batch["label"][unmarked_rows]
+    assert torch.equal(base[unmarked_rows][:, 0], label.argmax(dim=1) - bridge.margin)
+
+
+def test_more_than_one_annotation_cannot_be_lacking() -> None:
+    with pytest.raises(ValueError, match="above 1 together"):
+        Heartbeats(split="train", unlabelled=0.6, unmarked=0.5)
+
+
 def test_a_ramp_is_read_at_the_middles_of_equal_parts() -> None:
     ramp = (torch.arange(64) + 0.5)[None]
     reference = torch.tensor([[[8.0, 40.0], [20.5, 24.5]]])
