@@ -15,7 +15,11 @@ __all__ = ["new"]
 def new(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND", help="sampler, task, bridge, proposal, dataset, metric, plugin or run."),
+        typer.Argument(
+            metavar="KIND",
+            help="A part (sampler, task, bridge, proposal, dataset, metric, panel, predictor, optimizer, observer), a "
+            "plugin with a whole pair, or a run file (run).",
+        ),
     ],
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Lower-case letters and digits, in words joined by hyphens.")
@@ -23,7 +27,7 @@ def new(
 ) -> None:
     """Write a package to start from, or a run file.
 
-    The package is the folder NAME: it passes its tests, runs and installs as written. A run file is NAME.toml. What
+    A package is the folder NAME: it passes its tests, runs and installs as written. A run file is NAME.toml. What
     exists is never replaced.
     """
     from pathlib import Path

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -30,7 +33,8 @@ def check_plugin(plugin: str) -> tuple[str, ...]:
     ------
     AssertionError
         If there is no such plugin, it is refused or disabled, or something that it gives is (with the reason), it
-        provides nothing, a component has no summary, a setting has no help, or a command cannot be imported.
+        provides nothing, a component has no summary, a setting has no help, a command cannot be imported, or loading it
+        imports torch: every ``jointtask --help`` would wait for it. (A file is loaded on demand, and may.)
     """
     installed = {row.source.plugin: row for row in load_registry().rows()}
     registry = load_registry() if plugin in installed else _with(plugin)
@@ -51,6 +55,8 @@ def check_plugin(plugin: str) -> tuple[str, ...]:
     for entry in registry.entries["command"].values():
         if entry.source == row.source:
             _command(entry.item.name, entry.item.target)
+    if not plugin.endswith(".py") and not plugin.startswith("jointtask."):
+        _light(plugin if plugin not in installed else "", plugin)
     hooks = row.provides or registry.plugins.manager.get_hookcallers(
         registry.plugins.manager.get_plugin(row.source.plugin)
     )
@@ -65,6 +71,31 @@ def _with(plugin: str) -> Registry:
         raise AssertionError(
             f"no plugin is installed by the name '{plugin}', and it is no file or module: {error.message}"
         ) from None
+
+
+def _light(module: str, plugin: str) -> None:
+    """Load the plugins in another process, and require that torch is not imported there because of this one."""
+    named = [module] if module else []
+    code = (
+        "import sys, time; from jointtask.registry.registry import load_registry; start = time.perf_counter();"
+        f"load_registry({named!r}); print(int('torch' in sys.modules), time.perf_counter() - start)"
+    )
+    disabled = (
+        ""
+        if module
+        else ",".join(
+            row.source.plugin for row in load_registry().rows() if row.source.plugin not in (plugin, "jointtask")
+        )
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    if disabled:
+        environment["JOINTTASK_DISABLE_PLUGINS"] = disabled
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    imported, seconds = said.stdout.split()
+    assert imported == "0", (
+        f"loading the plugin imports torch, {float(seconds):.1f} s that every `jointtask --help` waits for; expected"
+        " heavy imports in the modules that `build` comes from, as with jointtask.api.deferred"
+    )
 
 
 def _command(name: str, target: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shlex
 import subprocess
@@ -21,6 +22,10 @@ from jointtask.registry.registry import Registry, load_registry
 
 pytest_plugins = ["pytester"]
 
+# pytester forgets the modules that are first imported inside of it, and would give every later test a second copy.
+for _module in ("testing.trial", "running.run", "runfile.load", "report.panels"):
+    importlib.import_module(f"jointtask.{_module}")
+
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
@@ -37,6 +42,23 @@ def test_a_new_package_passes_its_own_tests(kind: str, pytester: pytest.Pytester
     pytester.runpytest_inprocess("-q", "-W", "error").assert_outcomes(
         passed=6 if kind == "plugin" else 3 + (kind == "metric")
     )
+
+
+def test_loading_a_new_package_imports_nothing_heavy(tmp_path: Path, registry: Registry) -> None:
+    """Every command loads what is installed: torch, numpy and matplotlib wait until something is built."""
+    kinds = [kind for kind in KINDS if kind != "run"]
+    for kind in kinds:
+        scaffold(kind, f"my-{kind}", tmp_path, registry)
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:];"
+        "from jointtask.registry.registry import load_registry;"
+        f"registry = load_registry([f'jointtask_my_{{kind}}.plugin' for kind in {kinds}]);"
+        "print([*registry.failures], sorted({'torch', 'numpy', 'matplotlib'} & set(sys.modules)))"
+    )
+    folders = [str(tmp_path / f"my-{kind}") for kind in kinds]
+    environment = os.environ | {"JOINTTASK_DISABLE_PLUGINS": others_installed()}
+    done = subprocess.run([sys.executable, "-c", code, *folders], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "[] []", done.stderr
 
 
 def test_a_new_run_file_runs(tmp_path: Path, registry: Registry, jointtask_run) -> None:  # type: ignore[no-untyped-def]
@@ -129,9 +151,9 @@ def test_the_command_says_what_it_wrote_and_what_is_next(
         cli.main(["new", "sampler", "mine"])
     assert caught.value.code == 0
     said = capsys.readouterr().out
-    assert "wrote mine/jointtask_mine.py" in said
+    assert "wrote mine/jointtask_mine/sampler.py" in said
     assert "  pip install -e '.[test]'\n  python -m pytest\n" in said
-    assert "  jointtask run trial.toml --fresh --plugin jointtask_mine.py --plugin jointtask.testing.trial" in said
+    assert "  jointtask run trial.toml --fresh --plugin jointtask.testing.trial" in said
     with pytest.raises(SystemExit) as caught:
         cli.main(["new", "sampler", "mine"])
     assert caught.value.code == 2

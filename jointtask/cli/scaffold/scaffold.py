@@ -19,8 +19,19 @@ from jointtask.tools.files import replacing, write_atomic
 
 __all__ = ["KINDS", "Scaffold", "scaffold"]
 
-PARTS = ("sampler", "task", "bridge", "proposal", "dataset", "metric")
-"""The kinds that are one module, tried on `jointtask.testing.trial`."""
+PARTS = (
+    "sampler",
+    "task",
+    "bridge",
+    "proposal",
+    "dataset",
+    "metric",
+    "panel",
+    "predictor",
+    "optimizer",
+    "observer",
+)
+"""The kinds that are one part of a pair, tried on `jointtask.testing.trial`."""
 
 KINDS = (*PARTS, "plugin", "run")
 """Everything that can be written."""
@@ -91,7 +102,7 @@ def scaffold(kind: str, name: str, folder: Path, registry: Registry) -> Scaffold
     if kind == "plugin":
         run = "jointtask run trial.toml --fresh"
     else:
-        run = f"jointtask run trial.toml --fresh --plugin {_module(name)}.py --plugin {TRIAL}"
+        run = f"jointtask run trial.toml --fresh --plugin {TRIAL}"
     commands = [f"cd {name}", "pip install -e '.[test]'", "python -m pytest", run]
     return Scaffold([Path(name, file) for file in files], commands)
 
@@ -160,7 +171,9 @@ def _render(kind: str, name: str) -> Mapping[str, str]:
         plan |= {f"{module}/{part}.py": f"plugin/{part}.py" for part in parts}
         plan |= {f"tests/test_{module}.py": "plugin/test.py"}
     elif kind != "run":
-        plan |= {f"{module}.py": f"{kind}.py", f"tests/test_{module}.py": f"test_{kind}.py"}
+        plan |= {f"{module}/__init__.py": "plugin/__init__.py"}
+        plan |= {f"{module}/{part}.py": f"{kind}/{part}.py" for part in ("plugin", kind)}
+        plan |= {f"tests/test_{module}.py": f"{kind}/test.py"}
     return {path: environment.get_template(f"{template}.jinja").render(known) for path, template in plan.items()}
 
 
