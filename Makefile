@@ -4,6 +4,7 @@ OUTPUT ?= runs
 
 BIN := .venv/bin
 PLUGINS := object-extraction digit-reading event-detection saliency-baselines
+OBSERVERS := tensorboard-observer mlflow-observer
 PINS := pyproject.toml $(PLUGINS:%=plugins/%/pyproject.toml) constraints.txt
 
 .PHONY: demo docs lint test
@@ -30,7 +31,7 @@ docs: .venv/installed-docs
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install -q -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e 'plugins/%[test]')
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e 'plugins/%[test]') $(OBSERVERS:%=-e 'plugins/%[test]')
 	touch $@
 
 .venv/installed-docs: .venv/installed

@@ -25,7 +25,7 @@ from .errors import ConfigError, DataError, PluginError, RunError, UserError, di
 from .grid import LatentGrid
 from .metric import Metric, Summary, definitions
 from .names import name_bytes, printable
-from .observer import Observer, StepRecord
+from .observer import Observer, StepRecord, numbers_of
 from .optimizer import OptimizerFactory, Schedule
 from .panel import Draw, Panel, PanelData, PanelExample
 from .progress import Bar, Progress
@@ -105,6 +105,7 @@ __all__ = [
     "leaves",
     "map_tensors",
     "name_bytes",
+    "numbers_of",
     "printable",
     "repeat_rows",
     "select_rows",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -12,7 +12,7 @@ from jointtask.api.record import RoundRecord, RunRecord
 if TYPE_CHECKING:
     from jointtask.api.panel import Panel
 
-__all__ = ["Observer", "StepRecord"]
+__all__ = ["Observer", "StepRecord", "numbers_of"]
 
 
 @frozen
@@ -65,3 +65,41 @@ class Observer:
 
     def run_failed(self, record: RunRecord, error: BaseException) -> None:
         """See a run end by an error or an interruption."""
+
+
+def numbers_of(record: StepRecord | RoundRecord | RunRecord) -> dict[str, float]:
+    """Return the numbers of a record by name, as a tracker wants them.
+
+    Parameters
+    ----------
+    record : StepRecord, RoundRecord or RunRecord
+        Of a step: ``loss/upstream``, ``rate/upstream``, ``gradient norm/upstream`` and so on; of a round:
+        ``objective/total``, ``E-step/acceptance``, ``validation/<score>`` and so on; of a run:
+        ``<data>/<predictor>/<score>``.
+    """
+    if isinstance(record, StepRecord):
+        parts = {"loss": record.losses, "rate": record.rates, "gradient norm": record.gradient_norms}
+        return {f"{name}/{role}": value for name, part in parts.items() for role, value in part.items()}
+    if isinstance(record, RoundRecord):
+        return dict(_round_numbers(record))
+    values = [(f"{line.data}/{line.predictor}", line.values) for line in record.scores]
+    return {f"{title}/{name}": value for title, scores in values for name, value in scores.items()}
+
+
+def _round_numbers(record: RoundRecord) -> Iterator[tuple[str, float]]:
+    for title, energy in (("objective at no adjustment", record.start), ("objective", record.estimate)):
+        if energy is not None:
+            yield f"{title}/total", energy.total
+            yield f"{title}/upstream", energy.upstream
+            yield f"{title}/downstream", energy.downstream
+    for name, value in record.training.items():
+        yield f"training/{name}", value
+    if record.sampler is not None:
+        for name in ("acceptance", "visited", "evaluated", "gain", "moved", "effective"):
+            if (value := getattr(record.sampler, name)) is not None:
+                yield f"E-step/{name}", value
+        if record.sampler.oracle is not None:
+            yield "E-step/regret", record.sampler.oracle.regret
+            yield "E-step/mass", record.sampler.oracle.mass
+    for name, value in record.validation.items():
+        yield f"validation/{name}", value

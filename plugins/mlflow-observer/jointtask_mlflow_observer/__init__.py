@@ -1,0 +1,1 @@
+"""MLflow as an observer of runs."""
