@@ -8,6 +8,9 @@ from difflib import get_close_matches
 __all__ = ["ConfigError", "DataError", "PluginError", "RunError", "UserError", "did_you_mean"]
 
 
+_LONGEST = 100  # characters of a name that anybody may have misspelt
+
+
 class UserError(Exception):
     """A mistake in what the user gave, shown without a traceback.
 
@@ -78,5 +81,5 @@ def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6) -> str
     >>> did_you_mean("movess", ["moves", "seed"])
     "; did you mean 'moves'?"
     """
-    matches = get_close_matches(name, known, 1, cutoff) if isinstance(name, str) else []
+    matches = get_close_matches(name, known, 1, cutoff) if isinstance(name, str) and len(name) <= _LONGEST else []
     return f"; did you mean '{matches[0]}'?" if matches else ""

@@ -12,10 +12,12 @@ from attrs import evolve, frozen
 
 from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.registry.settings import show
-from jointtask.runfile.load import parse
+from jointtask.runfile.faults import Fault, FaultyFileError
 from jointtask.runfile.override import Setting, apply, flatten, names_component, override, split
-from jointtask.runfile.read import Fault, FaultyFileError, absolute, structure
-from jointtask.runfile.schema import CompareFile, CompareTable, RunFile
+from jointtask.runfile.parse import parse
+from jointtask.runfile.partial import CompareFile, CompareTable
+from jointtask.runfile.read import absolute, structure
+from jointtask.runfile.schema import RunFile
 
 if TYPE_CHECKING:
     from jointtask.registry.registry import Registry

@@ -21,14 +21,14 @@ __all__ = ["Chain", "GaussianProposal", "Sweeps", "UpstreamProposal", "jointtask
 class Chain:
     """Settings of the samplers that run an independence chain."""
 
-    moves: int = setting(20, "proposals drawn per example, K", ge=1)
+    moves: int = setting(20, "proposals drawn per example, K", ge=1, le=1_000_000)
 
 
 @frozen
 class Sweeps:
     """Settings of `gibbs`."""
 
-    sweeps: int = setting(2, "passes over all coordinates", ge=1)
+    sweeps: int = setting(2, "passes over all coordinates", ge=1, le=1_000_000)
 
 
 @frozen

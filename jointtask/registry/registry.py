@@ -15,6 +15,7 @@ from jointtask.registry.hooks import implementations, notify
 from jointtask.registry.kinds import COMMAND, KINDS, TRIAL, Kind
 from jointtask.registry.plugins import CORE, Failure, Plugins, Source, reason
 from jointtask.registry.verify import verify
+from jointtask.tools.text import shortened
 
 __all__ = ["Entry", "PluginRow", "Registry", "build_registry", "load_registry"]
 
@@ -170,7 +171,7 @@ class Registry:
         trial = name.startswith("trial-") and TRIAL not in self.plugins.loaded
         hint = "" if trial else did_you_mean(name, entries)
         raise ConfigError(
-            f"no {title} is called '{name}'{hint}",
+            f"no {title} is called '{shortened(name)}'{hint}",
             cause="; ".join(f"not used: {failure.source}: {failure.reason}" for failure in self.failures),
             remedy=f"add --plugin {TRIAL}" if trial else f"available: {self.available(kind)}",
         )

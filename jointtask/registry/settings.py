@@ -99,6 +99,8 @@ def type_name(kind: Any, *, plural: bool = False) -> str:
         return ("arrays of " if plural else "array of ") + ", ".join(type_name(item) for item in arguments)
     if origin in (Sequence, list, tuple) and arguments:
         return ("arrays of " if plural else "array of ") + type_name(arguments[0], plural=True)
+    if origin in (Mapping, dict) and arguments == (str, Any):
+        return "tables" if plural else "table"
     if origin in (Mapping, dict) and arguments[0] is str:
         return ("tables of " if plural else "table of ") + type_name(arguments[1], plural=True)
     if isinstance(kind, type) and attrs.has(kind):
@@ -139,7 +141,8 @@ def leaves(validator: Any) -> list[Any]:
 def bound(validator: Any) -> str:
     """Say what a simple attrs validator demands; "" for one that is not known."""
     if hasattr(validator, "compare_op"):
-        return f"{_COMPARISONS[validator.compare_op]} {validator.bound}"
+        limit = validator.bound
+        return f"{_COMPARISONS[validator.compare_op]} {f'{limit:,}' if isinstance(limit, int) else limit}"
     if hasattr(validator, "min_length"):
         return "non-empty" if validator.min_length == 1 else f"of length {validator.min_length} or more"
     if hasattr(validator, "options"):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from jointtask.api.errors import ConfigError
 from jointtask.registry.registry import Registry
-from jointtask.runfile.override import override
+from jointtask.runfile.override import override, typed_values
+from jointtask.runfile.parse import parse
+from jointtask.runfile.partial import DataFile, EvaluationFile
 from jointtask.runfile.read import structure
-from jointtask.runfile.schema import DataFile, DataTables, EvaluationFile, RunFile
+from jointtask.runfile.schema import DataTables, RunFile
 from jointtask.tools.plain import to_plain
+from jointtask.tools.text import shortened
 
-__all__ = ["dump", "load", "load_data", "load_evaluation", "load_trained", "parse", "resolved"]
+__all__ = ["dump", "load", "load_data", "load_evaluation", "load_trained", "resolved"]
 
 
 def load(
@@ -47,7 +47,7 @@ def load(
         If the file cannot be read, is no TOML, or has faults: all of them in one message.
     """
     data, source = _overridden(path, overrides, say)
-    return structure(data, registry, source, RunFile)
+    return structure(data, registry, source, RunFile, typed_values(overrides))
 
 
 def load_data(
@@ -55,7 +55,8 @@ def load_data(
 ) -> DataTables:
     """Read the data tables of a run file, whatever the others are; all else as `load`."""
     data, source = _overridden(path, overrides, say)
-    return structure({key: data[key] for key in ("data",) if key in data}, registry, source, DataFile).data
+    tables = {key: data[key] for key in ("data",) if key in data}
+    return structure(tables, registry, source, DataFile, typed_values(overrides)).data
 
 
 def load_trained(path: str | Path, registry: Registry, overrides: Sequence[str] = ()) -> RunFile:
@@ -68,7 +69,7 @@ def load_trained(path: str | Path, registry: Registry, overrides: Sequence[str] 
     for role in ("upstream", "downstream"):
         data[role] = {**data.get(role, {}), "optimizer": {}}
     data |= {"sampler": {"name": "none"}, "proposal": [], "observer": [], "em": em}
-    return structure(data, registry, str(path), RunFile)
+    return structure(data, registry, str(path), RunFile, typed_values(overrides))
 
 
 def load_evaluation(overrides: Sequence[str], registry: Registry) -> EvaluationFile:
@@ -80,8 +81,8 @@ def load_evaluation(overrides: Sequence[str], registry: Registry) -> EvaluationF
         As `load` does.
     """
     data, _ = override({"run": {"name": "evaluation"}, "data": {}}, overrides)
-    source = " ".join(f"--set {text}" for text in overrides) or "no --set"
-    return structure(data, registry, source, EvaluationFile)
+    source = " ".join(f"--set {shortened(text)}" for text in overrides) or "no --set"
+    return structure(data, registry, source, EvaluationFile, typed_values(overrides))
 
 
 def dump(runfile: RunFile) -> str:
@@ -95,33 +96,9 @@ def resolved(runfile: RunFile) -> dict[str, Any]:
     return tables
 
 
-def parse(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such file, or it is no TOML, with line and column.
-    """
-    try:
-        # Editors on Windows like to put a byte-order mark first, which TOML does not allow.
-        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
-        text, line, column = found.groups() if found else (str(error), None, None)
-        where = f"line {line}, column {column}" if line else "end of the file"
-        raise ConfigError(f"{path}: not valid TOML at {where}: {text[:1].lower()}{text[1:]}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: not a text file", cause=f"byte {error.start} is not UTF-8", remedy="save it as UTF-8"
-        ) from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}", remedy="name an existing run file (TOML)") from error
-
-
 def _overridden(path: str | Path, overrides: Sequence[str], say: Callable[[str], None]) -> tuple[dict[str, Any], str]:
     """Return the tables of a file with the overrides applied, and what to call them."""
     data, notes = override(parse(path), overrides)
     for note in notes:
         say(note)
-    return data, " ".join([str(path), *(f"--set {text}" for text in overrides)])
+    return data, " ".join([str(path), *(f"--set {shortened(text)}" for text in overrides)])

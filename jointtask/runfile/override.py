@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,11 @@ import attrs
 import tomli_w
 
 from jointtask.api.errors import ConfigError
+from jointtask.runfile.parse import parse_toml
 from jointtask.runfile.schema import OptimizerTable, SamplerTable, Table, TaskTable
+from jointtask.tools.text import shortened
 
-__all__ = ["Setting", "apply", "flatten", "names_component", "override", "split"]
+__all__ = ["Setting", "apply", "flatten", "names_component", "override", "split", "typed_values"]
 
 Setting = tuple[Sequence[str], Any]
 """A key as its parts, and the value that it is given."""
@@ -79,12 +80,19 @@ def split(text: str, option: str = "--set") -> Setting:
     key, equals, value = text.partition("=")
     keys = _parts(key)
     if not equals or not keys:
-        raise ConfigError(f"{option} {text}: not KEY=VALUE", remedy=f"write for example {option} em.rounds=3")
+        raise ConfigError(
+            f"{option} {shortened(text)}: not KEY=VALUE", remedy=f"write for example {option} em.rounds=3"
+        )
     try:
-        parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {value}")
+    except ValueError:
         return keys, value
     return keys, parsed["value"] if len(parsed) == 1 else value
+
+
+def typed_values(overrides: Sequence[str]) -> dict[str, str]:
+    """Return the values of overrides as they were typed, by dotted key."""
+    return {".".join(split(text)[0]): text.partition("=")[2] for text in overrides}
 
 
 def flatten(tables: Mapping[str, Any], parents: Sequence[str] = ()) -> list[Setting]:
@@ -125,8 +133,8 @@ def _inline(value: Any) -> str:
 def _parts(key: str) -> list[str]:
     """Return the parts of a dotted key as TOML reads it; none if it is no key."""
     try:
-        tree: Any = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
+        tree: Any = parse_toml(f"{key} = 0")
+    except ValueError:
         return []
     parts: list[str] = []
     while isinstance(tree, dict) and len(tree) == 1:

@@ -4,55 +4,37 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
-from attrs import Attribute, frozen
+from attrs import Attribute
 
 from jointtask.api.component import Component
 from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.registry.registry import Registry
-from jointtask.registry.settings import FACTORY, bound, leaves, optional, show, type_name, with_article
+from jointtask.registry.settings import FACTORY, bound, leaves, optional, type_name, with_article
 from jointtask.runfile.earlier import modern_optimizer
-from jointtask.runfile.schema import ArmTable, CompareFile, DataFile, EvaluationFile, RunFile, Table
+from jointtask.runfile.faults import Fault, FaultyFileError, got, join, shown, unusable_text
+from jointtask.runfile.partial import CompareFile, DataFile, EvaluationFile
+from jointtask.runfile.schema import RunFile, Table
+from jointtask.tools.text import shortened
 
-__all__ = ["Fault", "FaultyFileError", "absolute", "structure"]
+__all__ = ["absolute", "structure"]
 
 File = TypeVar("File", RunFile, EvaluationFile, DataFile, CompareFile)
 
-RESERVED = "compare"
-"""The top-level table that the command `compare` alone reads, as a `CompareFile`."""
-
-_KINDS: Mapping[type, str] = {bool: "the boolean", int: "the integer", float: "the number", str: "the string"}
+COMPARE = "compare"
+"""The table that means nothing to a run: only `jointtask compare` reads it, as a `CompareFile`."""
 
 
-@frozen
-class Fault:
-    """What is wrong with one key."""
-
-    path: str
-    reason: str
-
-
-class FaultyFileError(ConfigError):
-    """A file with faults; the message lists all of them.
-
-    Parameters
-    ----------
-    source : str
-        What the file is called.
-    faults : sequence of Fault
-        At least one.
-    """
-
-    def __init__(self, source: str, faults: Sequence[Fault]) -> None:
-        super().__init__(_listing(source, faults))
-        self.faults = faults
-
-
-def structure(data: Mapping[str, Any], registry: Registry, source: str, cls: type[File]) -> File:
+def structure(
+    data: Mapping[str, Any],
+    registry: Registry,
+    source: str,
+    cls: type[File],
+    typed: Mapping[str, str] | None = None,
+) -> File:
     """Turn parsed TOML into the record of a whole file.
 
     Parameters
@@ -65,6 +47,8 @@ def structure(data: Mapping[str, Any], registry: Registry, source: str, cls: typ
         What the file is called in error messages.
     cls : type
         `RunFile`, `EvaluationFile` or `DataFile`; or `CompareFile`, which reads the table `compare` and nothing else.
+    typed : mapping of str to str, optional
+        Values of overrides as they were typed, by dotted key: where a key takes text, this is it.
 
     Returns
     -------
@@ -76,8 +60,11 @@ def structure(data: Mapping[str, Any], registry: Registry, source: str, cls: typ
     FaultyFileError
         If anything is wrong: the message lists every fault with its key path.
     """
-    reader = _Reader(registry)
-    tables = {key: value for key, value in data.items() if (key == RESERVED) == (cls is CompareFile)}
+    reader = _Reader(registry, typed or {})
+    if cls is CompareFile:
+        tables = {COMPARE: data[COMPARE]} if COMPARE in data else {}
+    else:
+        tables = {key: value for key, value in data.items() if key != COMPARE}
     file: File | None = reader.table(cls, tables, "")
     reader.cross_check(tables)
     if reader.faults or file is None:
@@ -95,8 +82,8 @@ def absolute(path: str) -> str:
 class _Reader:
     """Reads values by type and collects faults; a value with a fault reads as None, which TOML cannot hold."""
 
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
+    def __init__(self, registry: Registry, typed: Mapping[str, str]) -> None:
+        self.registry, self.typed = registry, typed
         self.faults: list[Fault] = []
 
     def fault(self, path: str, reason: str) -> Any:
@@ -105,27 +92,31 @@ class _Reader:
     def value(self, kind: Any, value: object, path: str, component: str | None = None) -> Any:
         """Read a value of type `kind`; `component` is the kind of component that it names, if it names one."""
         kind = optional(kind)
+        if kind is str and type(value) is not str and path in self.typed:
+            value = self.typed[path]  # a key that takes text takes what was typed: 2024-01-01, 1_1_1
         origin, arguments = get_origin(kind), get_args(kind)
         if isinstance(kind, type) and attrs.has(kind):
             if component is not None and issubclass(kind, Table):
                 return self.component_table(kind, value, path, component)
-            if issubclass(kind, ArmTable) and isinstance(value, dict):
-                return ArmTable()
             return self.table(kind, value, path)
         if origin is Literal:
             return self.choice(arguments, value, path)
         if origin in (Mapping, dict) and isinstance(value, dict):
-            items = {key: self.value(arguments[1], item, _join(path, key)) for key, item in value.items()}
+            if arguments[1] is Any:
+                return value
+            items = {key: self.value(arguments[1], item, join(path, key)) for key, item in value.items()}
             return None if any(item is None for item in items.values()) else items
         if origin in (Sequence, list, tuple) and isinstance(value, list):
             return self.array(kind, value, path, component)
+        if type(value) is kind and (reason := unusable_text(value)):
+            return self.fault(path, reason)
         if kind is float and type(value) is int:
             try:
                 return float(value)
             except OverflowError:
                 return self.fault(path, "too large for a number")
         if type(value) is not kind:
-            return self.fault(path, f"expected {with_article(type_name(kind))}, got {_got(value)}")
+            return self.fault(path, f"expected {with_article(type_name(kind))}, got {got(value)}")
         if isinstance(value, float) and not math.isfinite(value):
             return self.fault(path, f"must be finite, got {value}")
         if component is not None and isinstance(value, str):
@@ -135,8 +126,8 @@ class _Reader:
     def choice(self, options: Sequence[str], value: object, path: str) -> Any:
         if isinstance(value, str) and value in options:
             return value
-        got = show(value) if isinstance(value, str) else _got(value)
-        return self.fault(path, f"expected {type_name(Literal[tuple(options)])}, got {got}")
+        value_shown = shown(value) if isinstance(value, str) else got(value)
+        return self.fault(path, f"expected {type_name(Literal[tuple(options)])}, got {value_shown}")
 
     def array(self, kind: Any, value: list[object], path: str, component: str | None) -> Any:
         arguments = get_args(kind)
@@ -145,7 +136,7 @@ class _Reader:
             return self.fault(path, f"expected {len(arguments)} values, got {len(value)}")
         kinds = arguments if fixed else [arguments[0]] * len(value)
         items = [
-            self.value(each, item, _join(path, str(index)), component)
+            self.value(each, item, join(path, str(index)), component)
             for index, (each, item) in enumerate(zip(kinds, value, strict=True))
         ]
         if any(item is None for item in items):
@@ -154,20 +145,20 @@ class _Reader:
 
     def table(self, cls: type, value: object, path: str) -> Any:
         if not isinstance(value, dict):
-            return self.fault(path, f"expected a table, got {_got(value)}")
+            return self.fault(path, f"expected a table, got {got(value)}")
         keys = [field for field in attrs.fields(cls) if field.init]
         self.unknown(value, _names(keys), path)
         return self.make(cls, self.keys(cls, keys, value, path), path)
 
     def component_table(self, cls: type[Table], value: object, path: str, kind: str) -> Any:
         if not isinstance(value, dict):
-            return self.fault(path, f"expected a table, got {_got(value)}")
+            return self.fault(path, f"expected a table, got {got(value)}")
         core = [field for field in attrs.fields(cls) if field.name not in ("name", "settings")]
         component = None
         if "name" not in value:
-            self.fault(_join(path, "name"), f"required key is missing; available: {self.registry.available(kind)}")
-        elif (name := self.value(str, value["name"], _join(path, "name"))) is not None:
-            component = self.component(kind, name, _join(path, "name"))
+            self.fault(join(path, "name"), f"required key is missing; available: {self.registry.available(kind)}")
+        elif (name := self.value(str, value["name"], join(path, "name"))) is not None:
+            component = self.component(kind, name, join(path, "name"))
         own = [] if component is None else [field for field in attrs.fields(component.settings) if field.init]
         values = self.keys(cls, core, value, path)
         if component is None:
@@ -186,12 +177,12 @@ class _Reader:
             self.fault(path, "\n".join(filter(None, [error.message, error.cause, error.remedy])))
             return None
 
-    def unknown(self, value: Mapping[str, object], known: Sequence[str], path: str) -> None:
+    def unknown(self, value: Mapping[str, object], keys: Sequence[str], path: str) -> None:
         for key, item in value.items():
-            if key not in known:
+            if key not in keys:
                 what = "table" if isinstance(item, dict) else "key"
-                hint = did_you_mean(key, known) or (f"; known here: {', '.join(known)}" if known else "")
-                self.fault(_join(path, key), f"unknown {what}{hint}")
+                hint = did_you_mean(key, keys) or (f"; known here: {', '.join(keys)}" if keys else "")
+                self.fault(join(path, key), f"unknown {what}{hint}")
 
     def keys(
         self, cls: type, fields: Iterable[Attribute[Any]], value: Mapping[str, object], path: str
@@ -207,21 +198,21 @@ class _Reader:
             key = field.alias or field.name
             if key in value:
                 kind = field.metadata.get("component")
-                read = self.value(hints[field.name], value[key], _join(path, key), kind)
+                read = self.value(hints[field.name], value[key], join(path, key), kind)
                 if read is None:
                     continue
                 values[key] = read
             elif field.default is attrs.NOTHING:
                 what = "table" if type_name(hints[field.name]) == "table" else "key"
                 help_ = field.metadata.get("help", "no description")
-                self.fault(_join(path, key), f"required {what} is missing ({help_})")
+                self.fault(join(path, key), f"required {what} is missing ({help_})")
                 continue
             if key in values or not isinstance(field.default, FACTORY):
                 object.__setattr__(partial, field.name, values.get(key, field.default))
         for field in fields:
             key = field.alias or field.name
             if key in values and field.converter is None and (reason := _violation(partial, field, values[key])):
-                self.fault(_join(path, key), reason)
+                self.fault(join(path, key), reason)
         return values if len(self.faults) == before else None
 
     def make(self, cls: type, values: Mapping[str, Any] | None, path: str) -> Any:
@@ -231,7 +222,7 @@ class _Reader:
         try:
             made = cls(**values)
         except (ValueError, TypeError) as error:
-            return self.fault(path, str(error.args[0] if error.args else error))
+            return self.fault(path, _text(error))
         paths = {
             field.alias or field.name: self.path(field, getattr(made, field.name))
             for field in attrs.fields(cls)
@@ -277,31 +268,16 @@ def _violation(partial: object, field: Attribute[Any], value: object) -> str:
             continue  # it reads another key, which has a fault of its own; without faults, `make` runs it again
         except (ValueError, TypeError) as error:
             words = bound(leaf)
-            return f"must be {words}, got {show(value)}" if words else str(error.args[0] if error.args else error)
+            return f"must be {words}, got {shown(value)}" if words else _text(error)
     return ""
 
 
-def _listing(source: str, faults: Sequence[Fault]) -> str:
-    width = max(len(fault.path) for fault in faults) + 3
-    rows = ["  " + fault.path.ljust(width) + fault.reason.replace("\n", "\n" + " " * (width + 2)) for fault in faults]
-    return "\n".join([f"{source}: {len(faults)} problem{'s' * (len(faults) > 1)}", *rows])
+def _text(error: Exception) -> str:
+    return shortened(str(error.args[0] if error.args else error))
 
 
 def _names(fields: Iterable[Attribute[Any]]) -> list[str]:
     return [field.alias or field.name for field in fields]
-
-
-def _got(value: object) -> str:
-    if type(value) in _KINDS:
-        return f"{_KINDS[type(value)]} {show(value)}"
-    if isinstance(value, dict | list):
-        return "a table" if isinstance(value, dict) else "an array"
-    return f"the date or time {value}"
-
-
-def _join(path: str, key: str) -> str:
-    shown = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}"'
-    return f"{path}.{shown}" if path else shown
 
 
 def _look(data: Mapping[str, Any], table: str, key: str) -> object:

@@ -10,15 +10,9 @@ from attrs import field, frozen
 from jointtask.api.setting import setting
 
 __all__ = [
-    "ArmTable",
-    "CompareFile",
-    "CompareTable",
-    "DataFile",
     "DataTables",
     "EmTable",
     "EvaluateTable",
-    "EvaluationData",
-    "EvaluationFile",
     "OptimizerTable",
     "PredictTable",
     "RunFile",
@@ -26,17 +20,19 @@ __all__ = [
     "SamplerTable",
     "Table",
     "TaskTable",
+    "folder_name",
 ]
 
 
-def _folder_name(instance: object, attribute: Any, value: str) -> None:
+_COUNT = 1_000_000_000
+_BATCH = 1_000_000
+_PROCESSORS = 4096
+
+
+def folder_name(instance: object, attribute: Any, value: str) -> None:
+    """Raise a `ValueError` unless a value is the plain name of a folder."""
     if value in ("", ".", "..") or any(character in value for character in "/\\\0"):
         raise ValueError(f"must be the plain name of a folder, got {value!r}")
-
-
-def _folder_names(instance: object, attribute: Any, value: Mapping[str, Any]) -> None:
-    for name in value:
-        _folder_name(instance, attribute, name)
 
 
 def _rates(instance: object, attribute: Any, value: Mapping[str, float]) -> None:
@@ -61,7 +57,7 @@ def _distinct(instance: object, attribute: Any, value: Sequence[Any]) -> None:
 class RunTable:
     """`[run]`: what the run is called, where and how it runs."""
 
-    name: str = setting(help="name of the run, and of its directory", validator=_folder_name)
+    name: str = setting(help="name of the run, and of its directory", validator=folder_name)
     seed: int = setting(0, "number that everything random depends on", ge=0)
     start: str = setting(
         "",
@@ -76,8 +72,8 @@ class RunTable:
         "float32", "precision of the networks' forward passes; energies are always float32 or better"
     )
     channels_last: bool = setting(False, "whether images lie channels last in memory")
-    threads: int = setting(0, "number of CPU threads; 0 leaves it to torch", ge=0)
-    workers: int = setting(0, "number of processes that prepare data; 0 is one per core", ge=0)
+    threads: int = setting(0, "number of CPU threads; 0 leaves it to torch", ge=0, le=_PROCESSORS)
+    workers: int = setting(0, "number of processes that prepare data; 0 is one per core", ge=0, le=_PROCESSORS)
     output: str = setting("runs", "folder that the run directory is made in", path=True)
     checkpoint_seconds: float = setting(60.0, "least time between two checkpoints inside a round", ge=0)
 
@@ -114,7 +110,7 @@ class OptimizerTable(Table):
         component="schedule",
         default_component="constant",
     )
-    warmup_steps: int = setting(0, "optimiser steps in which the rate rises linearly from 0", ge=0)
+    warmup_steps: int = setting(0, "optimiser steps in which the rate rises linearly from 0", ge=0, le=_COUNT)
     clip: float = setting(0.0, "largest norm of the gradient; 0 is no limit", ge=0)
 
 
@@ -141,12 +137,15 @@ class SamplerTable(Table):
 class EmTable:
     """`[em]`: the schedule of the EM loop."""
 
-    rounds: int = setting(5, "E-steps, each followed by an M-step", ge=1)
-    warmup_epochs: int = setting(5, "epochs at no adjustment before the first round", ge=0)
-    epochs_per_round: int = setting(1, "epochs of one M-step", ge=1)
-    batch_size: int = setting(32, "examples in a step of the M-step, of all processes together", ge=1)
+    rounds: int = setting(5, "E-steps, each followed by an M-step", ge=1, le=_COUNT)
+    warmup_epochs: int = setting(5, "epochs at no adjustment before the first round", ge=0, le=_COUNT)
+    epochs_per_round: int = setting(1, "epochs of one M-step", ge=1, le=_COUNT)
+    batch_size: int = setting(32, "examples in a step of the M-step, of all processes together", ge=1, le=_BATCH)
     microbatch: int = setting(
-        0, "largest number of examples in one pass of the M-step: gradients add up to batch_size; 0 is all", ge=0
+        0,
+        "largest number of examples in one pass of the M-step: gradients add up to batch_size; 0 is all",
+        ge=0,
+        le=_BATCH,
     )
     average: float = setting(
         0.0, "decay of the weights' moving average, which is scored and saved in their place; 0 is none", ge=0, lt=1
@@ -155,23 +154,27 @@ class EmTable:
         "last", "round whose weights are scored and saved at the end: the last, or the best on the validation data"
     )
     patience: int = setting(
-        0, "rounds without a better score on the validation data after which training stops; 0 is never", ge=0
+        0,
+        "rounds without a better score on the validation data after which training stops; 0 is never",
+        ge=0,
+        le=_COUNT,
     )
     monitor: str = setting(
         "", "validation score that keep and patience follow; empty: the first that is scored in each round"
     )
-    draws: int = setting(1, "draws per example of estimate = 'weighted'", ge=1)
+    draws: int = setting(1, "draws per example of estimate = 'weighted'", ge=1, le=_BATCH)
     temperatures: Sequence[float] = setting(
         (1.0,),
         "temperatures of rounds 1, 2, ...: the sampler sees energy / T; later rounds reuse the last",
         validator=_temperatures,
     )
-    estep_batch: int = setting(64, "examples sampled together, by each process", ge=1)
-    downstream_batch: int = setting(256, "references evaluated in one downstream forward pass", ge=1)
+    estep_batch: int = setting(64, "examples sampled together, by each process", ge=1, le=_BATCH)
+    downstream_batch: int = setting(256, "references evaluated in one downstream forward pass", ge=1, le=_BATCH)
     oracle_examples: int = setting(
         8,
         "examples compared with exhaustive enumeration in each round, but not with the sampler `none`; 0 is none",
         ge=0,
+        le=_COUNT,
     )
 
 
@@ -179,11 +182,14 @@ class EmTable:
 class PredictTable:
     """`[predict]`: how a trained pair predicts."""
 
-    draws: int = setting(1, "references averaged; 1 is the predicted one alone", ge=1)
+    draws: int = setting(1, "references averaged; 1 is the predicted one alone", ge=1, le=_BATCH)
     relocations: int = setting(
-        0, "times that the reference is taken anew from the prediction; what all references gave is averaged", ge=0
+        0,
+        "times that the reference is taken anew from the prediction; what all references gave is averaged",
+        ge=0,
+        le=_COUNT,
     )
-    batch_size: int = setting(32, "examples predicted together, by each process", ge=1)
+    batch_size: int = setting(32, "examples predicted together, by each process", ge=1, le=_BATCH)
 
 
 @frozen
@@ -242,50 +248,3 @@ class RunFile:
         yield from ((kind, table.name) for kind, table in tables if table is not None)
         yield from (("metric", name) for name in dict.fromkeys([*self.evaluate.metrics, *self.evaluate.each_round]))
         yield from (("predictor", name) for name in self.evaluate.predictors)
-
-
-@frozen
-class EvaluationData:
-    """`[data.test]`, and `[data.train]` for a predictor that learns."""
-
-    test: Table = setting(help="what is scored", component="dataset")
-    train: Table | None = setting(None, "what is learnt from", component="dataset")
-
-
-@frozen
-class EvaluationFile:
-    """What it takes to score a predictor without a run; only ever made from overrides."""
-
-    run: RunTable = setting(help="device, precision and workers")
-    data: EvaluationData = setting(help="the data sets")
-    evaluate: EvaluateTable = setting(factory=EvaluateTable, help="what is scored")
-
-
-@frozen
-class DataFile:
-    """The data sets of a run file alone, for `jointtask data check`."""
-
-    data: DataTables = setting(help="the data sets")
-
-
-@frozen
-class ArmTable:
-    """`[compare.arms.NAME]`: any keys of the run file; `jointtask compare` reads them as it reads ``--set``."""
-
-
-@frozen
-class CompareTable:
-    """`[compare]`: what `jointtask compare` runs."""
-
-    reference: str = setting("", "name of the arm that the others are compared with; without it, the first")
-    seeds: int = setting(1, "number of runs of each arm, with seeds from run.seed upwards", ge=1)
-    arms: Mapping[str, ArmTable] = setting(
-        factory=dict, help="keys that each arm sets, as --set would, by the arm's name", validator=_folder_names
-    )
-
-
-@frozen
-class CompareFile:
-    """The one table of a run file that `jointtask compare` alone reads."""
-
-    compare: CompareTable = setting(factory=CompareTable, help="what `jointtask compare` runs")

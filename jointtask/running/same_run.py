@@ -12,7 +12,8 @@ import torch
 from jointtask.api.errors import ConfigError
 from jointtask.em.assembly import Assembly
 from jointtask.registry.registry import Registry
-from jointtask.runfile.load import load, parse, resolved
+from jointtask.runfile.load import load, resolved
+from jointtask.runfile.parse import parse
 from jointtask.runfile.schema import RunFile
 from jointtask.running.device import device_name
 from jointtask.running.directory import RunDirectory

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from jointtask.api.errors import ConfigError
 from jointtask.registry.registry import Registry
-from jointtask.runfile.load import dump, load, load_evaluation, parse
+from jointtask.runfile.load import dump, load, load_evaluation
+from jointtask.runfile.parse import parse
 from jointtask.runfile.read import structure
 from jointtask.runfile.schema import RunFile
 
@@ -61,7 +62,7 @@ def test_a_dumped_run_file_has_every_default(light_registry: Registry, light_tab
 @given(
     rate=st.floats(min_value=0, allow_nan=False, allow_infinity=False),
     rates=st.dictionaries(st.text(max_size=8), st.floats(min_value=0, max_value=1e300), max_size=3),
-    widths=st.lists(st.integers(-(2**70), 2**70), min_size=1, max_size=3),
+    widths=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3),
 )
 def test_any_value_survives_the_round_trip(
     light_registry: Registry, rate: float, rates: dict[str, float], widths: list[int]
@@ -128,3 +129,55 @@ def test_an_evaluation_from_overrides_alone(light_registry: Registry) -> None:
     assert asked.evaluate.metrics == ()
     with pytest.raises(ConfigError, match=r"data\.test +required table is missing"):
         load_evaluation([], light_registry)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("seed = " + "4" * 4400, "cannot be read"),
+        ("seed = " + "[" * 2000 + "]" * 2000, "nested more than 100 deep"),
+        ("seed = " + "[" * 150 + "]" * 150, "nested more than 100 deep"),
+        ("a" + ".a" * 20_000 + " = 1", "a dotted key has more than 50 parts"),
+        ("[" + "'a' . " * 20_000 + "a]", "a dotted key has more than 50 parts"),
+        ("x = { a" + ".a" * 20_000 + " = 1 }", "a dotted key has more than 50 parts"),
+        ("x = 1 " + "y" * 5000, "not valid TOML at line 1"),
+        ("x = 1\n" * 2 + "x" * 5000, "not valid TOML at"),
+    ],
+    ids=lambda value: value[:12],
+)
+def test_what_the_parser_cannot_take_is_the_users_error(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse(path)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("text", ["a\0b.toml", "caf\udce9.toml", "\x1b[31m.toml"])
+def test_a_path_that_cannot_be_one_is_named(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert str(caught.value).encode().isascii() or "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["2024-01-01", "1_1_1", "1.0", "007", "1e5", "true", "0x10", "inf", "[1]", "{}"])
+def test_a_key_that_takes_text_takes_what_was_typed(tmp_path: Path, light_registry: Registry, value: str) -> None:
+    path = write(tmp_path, FULL)
+    assert load(path, [f"run.name={value}"], light_registry).run.name == value
+    assert load(path, [f"run.name='{value}'"], light_registry).run.name == value
+    assert load(path, [f"data.train.path=/x/{value}"], light_registry).data.train.settings.path == f"/x/{value}"
+    with pytest.raises(ConfigError, match="expected an integer"):
+        load(path, ["run.seed='3'"], light_registry)
+    with pytest.raises(ConfigError, match="expected a string"):
+        load(write(tmp_path, {**FULL, "run": {"name": 3}}), [], light_registry)
+
+
+@pytest.mark.parametrize(
+    "override", ["a" + ".a" * 20_000 + "=1", "em.rounds=" + "4" * 4400, "em.rounds=" + "[" * 2000, "=" * 9999]
+)
+def test_an_override_that_nobody_can_read_is_refused_in_a_few_words(
+    tmp_path: Path, light_registry: Registry, override: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, FULL), [override], light_registry)
+    assert len(str(caught.value)) < 1000

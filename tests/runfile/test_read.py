@@ -208,3 +208,32 @@ def test_paths_become_absolute(
     assert stored("https://example.org/x") == "https://example.org/x"
     runfile = structure(light_tables, light_registry, "light.toml", RunFile)
     assert runfile.run.output == str(tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("run.threads", 1_000_000_000, "must be at most 4,096, got 1000000000"),
+        ("run.workers", 100_000, "must be at most 4,096"),
+        ("run.seed", 9_999_999_999_999_999_999, "must be an integer of 64 bits, got an integer of 64 bits"),
+        ("run.seed", 10**4400, "must be an integer of 64 bits, got an integer of 14617 bits"),
+        ("em.rounds", 10**12, "must be at most 1,000,000,000, got 1000000000000"),
+        ("em.downstream_batch", 9_999_999, "must be at most 1,000,000"),
+        ("em.estep_batch", 10**18, "must be at most 1,000,000"),
+        ("predict.draws", 10**9, "must be at most 1,000,000"),
+        ("em.draws", "4" * 10_000, "... (10,002 characters)"),
+        ("run.output", "a\0b", "holds the character NUL"),
+        ("run.output", "caf\udce9", "is not UTF-8"),
+        ("em." + "x" * 20_000, 1, "unknown key"),
+        ("em.rounds", [[1] * 1000], "expected an integer, got an array"),
+    ],
+    ids=lambda value: repr(value)[:20] if isinstance(value, str) else "value",
+)
+def test_what_no_run_can_use_is_refused_in_a_few_words(
+    light_tables: Tables, light_registry: Registry, key: str, value: object, reason: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        structure(change(light_tables, key, value), light_registry, "light.toml", RunFile)
+    message = str(caught.value)
+    assert reason in message
+    assert len(message) < 700
