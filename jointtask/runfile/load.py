@@ -65,9 +65,12 @@ def load_trained(path: str | Path, registry: Registry, overrides: Sequence[str] 
     A run whose sampler, proposal terms, optimizers or observers came with ``--plugin`` predicts without it.
     """
     data, _ = override(parse(path), overrides)
-    em = {key: value for key, value in data.get("em", {}).items() if key != "draws"}
+    em = data.get("em", {})
+    if isinstance(em, dict):
+        em = {key: value for key, value in em.items() if key != "draws"}
     for role in ("upstream", "downstream"):
-        data[role] = {**data.get(role, {}), "optimizer": {}}
+        task = data.get(role, {})
+        data[role] = {**task, "optimizer": {}} if isinstance(task, dict) else task
     data |= {"sampler": {"name": "none"}, "proposal": [], "observer": [], "em": em}
     return structure(data, registry, str(path), RunFile, typed_values(overrides))
 

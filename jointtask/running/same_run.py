@@ -112,8 +112,19 @@ def _resolved(directory: RunDirectory, registry: Registry) -> Mapping[str, Any]:
     """Return the stored run file, with the defaults of settings that are newer than it."""
     try:
         return resolved(load(directory.config, (), registry))
-    except ConfigError:  # a component or a setting that no longer exists: compare the text as it is
-        return parse(directory.config)
+    except ConfigError as error:
+        remedy = "put the file back as it was, or run with --fresh to start again"
+        try:
+            tables = parse(directory.config)
+        except ConfigError as unreadable:
+            unreadable.remedy = remedy
+            raise
+        em = tables.get("em")
+        if not isinstance(em, Mapping) or not isinstance(em.get("rounds"), int):
+            raise ConfigError(
+                f"{directory.config} is not what a run writes", cause=error.message, remedy=remedy
+            ) from error
+        return tables  # a component or a setting that no longer exists: compare the text as it is
 
 
 def _aside(key: str, kinds: Sequence[str]) -> bool:
