@@ -176,5 +176,6 @@ def jointtask_commands() -> Sequence[Command]:
             "write a trained run as one ONNX file",
             "jointtask_object_extraction.export.command:export",
         ),
+        Command("serve", "serve a page to drop photographs on", "jointtask_object_extraction.serve.command:serve"),
         Command("score", "score masks that any program made", "jointtask_object_extraction.score.command:score"),
     ]
