@@ -116,6 +116,30 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_page_on_cutting_out_runs_and_shows_every_option(tmp_path: Path, generate: ModuleType) -> None:
+    pytest.importorskip("jointtask_object_extraction", reason="the page cuts objects out: install its plugin")
+    page = DOCS / "cutting-out.md"
+    shown = ""
+    for (language, *_), text in blocks(page):
+        if language == "sh":
+            jointtask(text, tmp_path)
+            shown += text
+        else:
+            jointtask(f"python -c {shlex.quote(text)}", tmp_path)
+    section = re.search(r"^## `jointtask extract`(.*?)(?=^## |\Z)", (DOCS / "commands.md").read_text(), re.M | re.S)
+    assert section is not None
+    options = set(re.findall(r"--[a-z-]+", section[1])) - {"--help"}
+    assert options == {option for option in options if re.search(rf"{option}\b", shown)}
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {
+        "cat-mask.png",
+        "cat-cutout.png",
+        "cat-box.json",
+        "cat-overlay.jpg",
+    }
+    assert (tmp_path / "out" / "cups" / "coffee-mask.png").is_file()
+
+
+@pytest.mark.slow
 def test_the_page_on_comparisons_runs(tmp_path: Path) -> None:
     pytest.importorskip("jointtask_object_extraction", reason="the examples extract objects: install its plugin")
     (tmp_path / "examples").symlink_to(ROOT / "examples")

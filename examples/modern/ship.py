@@ -5,6 +5,7 @@ Weights go to half precision; the run file keeps what prediction needs, and no p
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import tomllib
 from pathlib import Path
@@ -33,7 +34,9 @@ def main(run: Path) -> None:
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
         raise SystemExit("a weight does not fit into half precision")
     SHIPPED.mkdir(exist_ok=True)
-    write_atomic(SHIPPED / "model.safetensors", save({name: tensor.contiguous() for name, tensor in weights.items()}))
+    content = save({name: tensor.contiguous() for name, tensor in weights.items()})
+    write_atomic(SHIPPED / "model.safetensors", content)
+    write_atomic(SHIPPED / "model.sha256", f"{hashlib.sha256(content).hexdigest()}  model.safetensors\n")
     write_atomic(SHIPPED / "config.toml", tomli_w.dumps(kept))
     size = (SHIPPED / "model.safetensors").stat().st_size
     if size > LARGEST:

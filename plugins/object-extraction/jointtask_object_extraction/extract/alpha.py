@@ -66,10 +66,13 @@ def refine_edges(image: NDArray[np.uint8], probability: NDArray[np.float32]) -> 
     scale = min(1.0, math.sqrt(_WORKING_PIXELS / (height * width)))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     radius = tuple(max(1, round(_RADIUS * side / FRAME)) for side in size)
-    guide = _resize(image, size).astype(np.float32) / np.float32(255)
-    slope, offset = _fit(guide, _resize(probability, size), radius)
     band = (probability > _BAND[0]) & (probability < _BAND[1])
     band = cv2.dilate(band.astype(np.uint8), np.ones((3, 3), np.uint8)) != 0
+    if not band.any():
+        return probability
+    guide = _resize(image, size).astype(np.float32) / np.float32(255)
+    needed = cv2.dilate(_resize(band.astype(np.float32), size), np.ones((2 * radius[1] + 3, 2 * radius[0] + 3))) > 0
+    slope, offset = _fit(guide, _resize(probability, size), radius, needed)
     refined = probability.copy()
     coefficients = cv2.resize(np.dstack([slope, offset]), (width, height), interpolation=cv2.INTER_LINEAR)[band]
     colours = image[band].astype(np.float32) / np.float32(255)
@@ -78,9 +81,9 @@ def refine_edges(image: NDArray[np.uint8], probability: NDArray[np.float32]) -> 
 
 
 def _fit(
-    guide: NDArray[np.float32], value: NDArray[np.float32], radius: tuple[int, ...]
+    guide: NDArray[np.float32], value: NDArray[np.float32], radius: tuple[int, ...], needed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fit ``value = slope . guide + offset`` in the window about each pixel; mean of the windows that hold it."""
+    """Fit ``value = slope . guide + offset`` in the window about each needed pixel; average over windows."""
 
     def mean(values: NDArray[np.float32]) -> NDArray[Any]:
         window = (2 * radius[0] + 1, 2 * radius[1] + 1)
@@ -94,7 +97,8 @@ def _fit(
             spread[..., i, j] = mean(guide[..., i] * guide[..., j]) - average[..., i] * average[..., j]
             spread[..., j, i] = spread[..., i, j]
         spread[..., i, i] += _REGULARISATION
-    slope = np.linalg.solve(spread, covariance[..., None])[..., 0]
+    slope = np.zeros_like(average)
+    slope[needed] = np.linalg.solve(spread[needed], covariance[needed][..., None])[..., 0]
     return mean(slope), mean(level - (slope * average).sum(axis=-1))
 
 

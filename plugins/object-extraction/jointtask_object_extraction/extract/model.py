@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,10 +16,13 @@ from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 if TYPE_CHECKING:
     pass
 
-__all__ = ["SHIPPED", "FunctionModel", "Model", "RunModel", "load_run", "open_model", "shipped"]
+__all__ = ["SHIPPED", "FunctionModel", "Model", "RunModel", "load_run", "load_shipped", "open_model", "shipped"]
 
 SHIPPED = Path(__file__).parents[1] / "model"
 """The run directory of the model that ships: its resolved run file, and its weights in half precision."""
+
+
+_INSTALL = "install it again: pip install --force-reinstall --no-deps jointtask-object-extraction"
 
 
 class Model(Protocol):
@@ -157,7 +161,7 @@ def open_model(model: str | Path, device: Any, progress: Progress) -> Model:
     from jointtask import named_predictor
 
     if model == "shipped":
-        return load_run(SHIPPED, device, progress)
+        return load_shipped(device, progress)
     if Path(model).is_dir():
         return load_run(Path(model), device, progress)
     function = named_predictor(str(model), device=device, progress=progress)
@@ -182,9 +186,30 @@ def load_run(directory: Path, device: Any, progress: Progress) -> RunModel:
     return RunModel(predictor)
 
 
+def load_shipped(device: Any, progress: Progress) -> RunModel:
+    """Load the model that ships.
+
+    Raises
+    ------
+    ConfigError
+        If its weights are missing, or are not those that were installed.
+    """
+    try:
+        expected = (SHIPPED / "model.sha256").read_text().split()[0]
+        with (SHIPPED / "model.safetensors").open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, ValueError, IndexError) as error:
+        raise ConfigError("the model that ships is incomplete", cause=str(error), remedy=_INSTALL) from error
+    if found != expected:
+        raise ConfigError(
+            "the model that ships is damaged", cause=f"{SHIPPED / 'model.safetensors'} was changed", remedy=_INSTALL
+        )
+    return load_run(SHIPPED, device, progress)
+
+
 def shipped(settings: NoSettings, context: Context) -> Callable[[Photograph], Extraction]:
     """Build `shipped`: the trained model that comes with this plugin (its model card is docs/model-card.md)."""
-    model = load_run(SHIPPED, context.device.type, context.progress)
+    model = load_shipped(context.device.type, context.progress)
     return lambda photograph: model.extract([photograph])[0]
 
 

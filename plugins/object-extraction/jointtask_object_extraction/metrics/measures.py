@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 __all__ = [
     "adaptive_e",
@@ -96,6 +95,8 @@ def weighted_f(probability: Map, mask: Mask) -> float:
     Errors inside the object are pooled with their neighbours' (a 7 x 7 Gaussian of sigma 5), errors outside weigh
     up to twice as much the farther from the object they lie.
     """
+    from scipy import ndimage  # half a second, which cutting out does not need
+
     _check(probability, mask)
     if not mask.any():
         return 0.0

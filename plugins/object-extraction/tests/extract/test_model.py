@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from jointtask_object_extraction import Cutter
 from jointtask_object_extraction.data.decode import decode_image
 from jointtask_object_extraction.data.masks import decode_mask
 from jointtask_object_extraction.extract.model import SHIPPED, shipped
@@ -18,7 +22,7 @@ from jointtask_object_extraction.photograph import Photograph
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from jointtask.api import Context, NoSettings
+from jointtask.api import ConfigError, Context, NoSettings
 from jointtask.cli.app import app
 from jointtask.tools import SilentProgress
 
@@ -32,6 +36,43 @@ def test_the_weights_are_small_finite_and_in_half_precision() -> None:
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
     assert all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
     assert sum(tensor.numel() for tensor in tensors.values()) <= 6_000_000
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "longer", "missing", "no digest", "empty digest", "zeros"])
+def test_a_damaged_model_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(SHIPPED, folder)
+    weights, digest = folder / "model.safetensors", folder / "model.sha256"
+    content = bytearray(weights.read_bytes())
+    if damage == "bit":
+        content[len(content) // 2] ^= 1
+    elif damage == "cut":
+        content = content[:-2]
+    elif damage == "longer":
+        content += b"0"
+    elif damage == "zeros":
+        content[-5000:] = bytes(5000)
+    weights.write_bytes(content)
+    if damage == "missing":
+        weights.unlink()
+    elif damage == "no digest":
+        digest.unlink()
+    elif damage == "empty digest":
+        digest.write_text("")
+    monkeypatch.setattr("jointtask_object_extraction.extract.model.SHIPPED", folder)
+    with pytest.raises(ConfigError, match="the model that ships is") as caught:
+        Cutter()
+    assert "install it again" in caught.value.remedy
+
+
+def test_cutting_out_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy as np; from jointtask_object_extraction import Cutter;"
+        "Cutter(device='cpu')(np.random.default_rng(0).integers(0, 255, (60, 60, 3)).astype(np.uint8)).cutout;"
+        "print([name for name in ('scipy', 'skimage', 'matplotlib', 'sklearn', 'numba') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_run_file_names_no_place_of_the_machine_that_trained_it() -> None:
