@@ -31,6 +31,8 @@ class Photograph:
         Opacity of the image, 255 for opaque; None where all of it is.
     notes : tuple of str
         What was decided while the image was decoded.
+    box : ndarray, (4,), float32, or None
+        Annotated box (x1, y1, x2, y2), half-open, in pixels, where it is annotated beside the mask or without one.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Photograph:
     mask: NDArray[np.bool_] | None
     alpha: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
+    box: NDArray[np.float32] | None = None
 
 
 @frozen(eq=False)

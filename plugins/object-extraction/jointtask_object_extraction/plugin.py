@@ -11,13 +11,19 @@ from jointtask_object_extraction.data.published import published_components
 from jointtask_object_extraction.metrics.components import metric_components
 from jointtask_object_extraction.settings import (
     BoxAdjustment,
+    Boxes,
+    Coco,
     ImageFolder,
+    LabelMe,
     Localization,
     Segmentation,
     SuperpixelBoundary,
     SyntheticObjects,
+    Voc,
     WholeFrame,
 )
+
+_ANNOTATIONS = "jointtask_object_extraction.data.annotations.dataset"
 
 
 @hookimpl
@@ -93,6 +99,10 @@ def jointtask_datasets() -> Sequence[Component]:
             deferred("jointtask_object_extraction.data.synthetic_scenes.dataset:synthetic_objects"),
             "generated scenes; needs no download",
         ),
+        Component("coco", Coco, deferred(f"{_ANNOTATIONS}:coco"), "instances of a COCO file: polygons, masks, boxes"),
+        Component("labelme", LabelMe, deferred(f"{_ANNOTATIONS}:labelme"), "a folder of labelme's JSON files"),
+        Component("voc", Voc, deferred(f"{_ANNOTATIONS}:voc"), "a folder of Pascal VOC's XML files"),
+        Component("boxes", Boxes, deferred(f"{_ANNOTATIONS}:boxes"), "a CSV file of boxes, without masks"),
         *published_components(),
     ]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jointtask.api import Bar, ConfigError, Context, Dataset, NoSettings
+from jointtask_object_extraction.bridge.box import HAS_MASK
 from jointtask_object_extraction.photograph import Extraction, Photograph
 
 __all__ = ["Predictor", "colour_contrast", "mean_mask", "otsu", "training_data"]
@@ -95,7 +96,7 @@ def training_data(context: Context, name: str) -> Dataset:
         If there is no training data to learn from, or it has no masks.
     """
     train = context.train
-    if train is None or not len(train) or train.example(0).mask is None:
+    if train is None or not _has_masks(train):
         raise ConfigError(
             f"{name}: no training data" + (" with masks" if train else ""),
             cause="this predictor learns from annotated images",
@@ -110,11 +111,21 @@ def _otsu_threshold(grey: NDArray[np.uint8]) -> float:
     return float(cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
 
 
+def _has_masks(train: Dataset) -> bool:
+    if not len(train) or train.example(0).mask is not None:
+        return bool(len(train))
+    starts = range(0, len(train), _BATCH)
+    batches = (train.batch(range(start, min(start + _BATCH, len(train)))) for start in starts)
+    return any(HAS_MASK in batch and bool(batch[HAS_MASK].any()) for batch in batches)
+
+
 def _masks(train: Dataset, bar: Bar) -> Iterator[Tensor]:
     """Yield the training masks in batches, (B, H, W), uint8."""
     for start in range(0, len(train), _BATCH):
         index = range(start, min(start + _BATCH, len(train)))
-        yield train.batch(index)["mask"]
+        batch = train.batch(index)
+        # a mask that is not there is 0: it is left out
+        yield batch["mask"][batch[HAS_MASK]] if HAS_MASK in batch else batch["mask"]
         bar.advance(len(index))
 
 

@@ -11,9 +11,13 @@ from attrs import frozen
 from jointtask.api import setting
 
 __all__ = [
+    "AnnotatedData",
     "BoxAdjustment",
+    "Boxes",
+    "Coco",
     "Duts",
     "ImageFolder",
+    "LabelMe",
     "Localization",
     "ObjectExtractionData",
     "PublishedData",
@@ -21,6 +25,7 @@ __all__ = [
     "Selection",
     "SuperpixelBoundary",
     "SyntheticObjects",
+    "Voc",
     "WholeFrame",
 ]
 
@@ -102,6 +107,48 @@ class ObjectExtractionData(PublishedData):
     """`oe`: split by lists."""
 
     ids: str = setting(help="train.list, test.list or OD.list of its page, or a list of your own", path=True)
+
+
+@frozen(kw_only=True)
+class AnnotatedData(Selection):
+    """Images with annotation files, one object of each image."""
+
+    images: str = setting(help="folder of images, searched in depth", path=True)
+    object: Literal["largest", "only"] = setting(
+        "largest", "object of an image with several: the largest, or none of such an image"
+    )
+
+
+@frozen(kw_only=True)
+class Coco(AnnotatedData):
+    """`coco`: the instances of a COCO file."""
+
+    annotations: str = setting(help="JSON file of instances", path=True)
+    categories: Sequence[str] = setting((), "names of the categories that are objects; empty: all")
+
+
+@frozen(kw_only=True)
+class LabelMe(AnnotatedData):
+    """`labelme`: a folder of its JSON files."""
+
+    annotations: str = setting(help="folder of JSON files with the images' stems", path=True)
+    labels: Sequence[str] = setting((), "labels that are objects; empty: all")
+
+
+@frozen(kw_only=True)
+class Voc(AnnotatedData):
+    """`voc`: a folder of Pascal VOC's XML files."""
+
+    annotations: str = setting(help="folder of XML files with the images' stems", path=True)
+    masks: str = setting("", "folder of maps of objects (SegmentationObject); empty: boxes alone", path=True)
+    labels: Sequence[str] = setting((), "names that are objects; empty: all")
+
+
+@frozen(kw_only=True)
+class Boxes(AnnotatedData):
+    """`boxes`: a CSV file of boxes."""
+
+    boxes: str = setting(help="CSV file: id, x1, y1, x2, y2 in pixels, half-open", path=True)
 
 
 @frozen

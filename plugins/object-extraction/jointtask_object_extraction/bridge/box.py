@@ -27,6 +27,9 @@ __all__ = ["BoxBridge", "box_adjustment"]
 _OUTSIDE = 1e-3
 """Probability of the object outside the reference, in the frame likelihood."""
 
+HAS_MASK = "has_mask"
+"""Name of the tensor, (B,) bool, that a batch has where some examples are annotated by a box alone."""
+
 _EQUALLY = "equally"
 """Key of a batch of the M-step in which each example has the same weight, whatever the area of its reference."""
 
@@ -117,6 +120,11 @@ class BoxBridge:
     boxes: Literal["mask", "given"] = "mask"
 
     @property
+    def present(self) -> tuple[str, str]:
+        """Name of what says which examples of a batch have a mask: every example has a box."""
+        return "", HAS_MASK
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Names of what a training batch must have."""
         return ("image", *self.annotation)
@@ -144,6 +152,9 @@ class BoxBridge:
         """
         if self.boxes == "given":
             return self._with_context(batch["box"])
+        if HAS_MASK in batch:
+            box = torch.where(batch[HAS_MASK][:, None], mask_boxes(batch["mask"]), batch["box"])
+            return self._with_context(box)
         return self._around(batch["mask"])
 
     def relocate(self, frame: Tensor, reference: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from jointtask.tools.text import listing
 from jointtask_object_extraction.data.formats import SUFFIXES, why_unread
 from jointtask_object_extraction.data.names import shown
 
-__all__ = ["FolderContent", "list_folder"]
+__all__ = ["FolderContent", "list_files", "list_folder"]
 
 
 @frozen
@@ -102,6 +102,15 @@ def list_folder(folder: Path, *, apart: Path | None = None) -> FolderContent:
         else:
             others[suffix or "without suffix"] += 1
     return FolderContent(images, unread, special, walk.repeated, hidden + walk.hidden, others)
+
+
+def list_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    """List the regular files of some suffixes (in lower case) of a folder, as `list_folder` searches it."""
+    return [
+        Path(entry.path)
+        for entry in _Walk(None).files(folder)
+        if Path(entry.name).suffix.lower() in suffixes and not entry.name.startswith(".") and _regular(entry)
+    ]
 
 
 class _Walk:

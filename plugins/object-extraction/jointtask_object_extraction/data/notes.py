@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jointtask_object_extraction.data.colour import BROKEN, CONVERTED
+from jointtask_object_extraction.data.decode import squash
 from jointtask_object_extraction.data.masks import ENCODINGS
 from jointtask_object_extraction.data.pairing import listed
+from jointtask_object_extraction.photograph import Photograph
 
-__all__ = ["border_share", "duplicate_notes", "fact_notes"]
+__all__ = ["border_share", "duplicate_notes", "fact_notes", "image_arrays"]
 
 _ENCODINGS = tuple(ENCODINGS)
+_IMAGE_NOTES = (CONVERTED, BROKEN)
 _INVERTED_BORDER, _INVERTED_SHARE = 0.9, 0.5
 """Least shares of the border and of the image that an object covers whose mask looks inverted."""
 
@@ -24,7 +28,16 @@ def border_share(mask: NDArray[np.bool_]) -> float:
     return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
 
 
-def fact_notes(ids: Sequence[str], facts: Mapping[str, NDArray[Any]], image_notes: Sequence[str]) -> list[str]:
+def image_arrays(photograph: Photograph) -> dict[str, NDArray[Any]]:
+    """Return the ``image`` frame, (3, 224, 224), and ``noted``: which notes there are on the image, a bit each."""
+    noted = sum(1 << bit for bit, note in enumerate(_IMAGE_NOTES) if note in photograph.notes)
+    return {
+        "image": np.ascontiguousarray(squash(photograph.image).transpose(2, 0, 1)),
+        "noted": np.array(noted, dtype=np.uint8),
+    }
+
+
+def fact_notes(ids: Sequence[str], facts: Mapping[str, NDArray[Any]]) -> list[str]:
     """Write notes on n examples.
 
     Parameters
@@ -32,23 +45,23 @@ def fact_notes(ids: Sequence[str], facts: Mapping[str, NDArray[Any]], image_note
     ids : sequence of str, (n,)
         Names of the examples.
     facts : mapping of str to ndarray, (n,)
-        ``noted``: a bit for each of `image_notes`; with masks also ``share`` and ``border`` of the object, and the
-        position of the ``encoding``.
-    image_notes : sequence of str
-        The notes on an image that ``noted`` counts.
+        ``noted`` of `image_arrays`; with masks also ``share`` and ``border`` of the object, NaN where an example has no
+        mask, and the position of the ``encoding`` where masks are files.
     """
     notes = []
-    for bit, note in enumerate(image_notes):
+    for bit, note in enumerate(_IMAGE_NOTES):
         if named := [ids[row] for row in np.flatnonzero(facts["noted"] & (1 << bit))]:
             notes.append(f"{note}, {len(named):,}: {listed(named)}")
     if "share" not in facts:
         return notes
+    encodings = facts.get("encoding", np.array([], dtype=np.uint8))
     notes += [
         f"masks read as {_ENCODINGS[code]}, {count:,}: {ENCODINGS[_ENCODINGS[code]]}"
-        for code, count in sorted(Counter(facts["encoding"].tolist()).items())
+        for code, count in sorted(Counter(encodings.tolist()).items())
     ]
     share = facts["share"]
-    notes.append(f"the object covers {np.median(share):.0%} of an image (median)")
+    if not np.isnan(share).all():
+        notes.append(f"the object covers {np.nanmedian(share):.0%} of an image (median)")
     if full := [ids[row] for row in np.flatnonzero(share == 1)]:
         notes.append(f"masks that cover the whole image, {len(full):,}: {listed(full)}")
     inverted = (facts["border"] >= _INVERTED_BORDER) & (share > _INVERTED_SHARE) & (share < 1)

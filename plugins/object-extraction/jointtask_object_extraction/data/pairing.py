@@ -15,9 +15,9 @@ from jointtask_object_extraction.data.formats import JPEG, SUFFIXES
 from jointtask_object_extraction.data.listing import FolderContent, list_folder
 from jointtask_object_extraction.data.names import is_mask_name, normal, pair_names, shown
 from jointtask_object_extraction.data.textfile import read_lines
-from jointtask_object_extraction.settings import ImageFolder
+from jointtask_object_extraction.settings import ImageFolder, Selection
 
-__all__ = ["Listing", "Pair", "by_name", "find_pairs", "listed", "require_images"]
+__all__ = ["Files", "Listing", "Pair", "by_name", "find_pairs", "in_lists", "listed", "require_images", "sampled"]
 
 Files = Mapping[str, Sequence[Path]]
 
@@ -89,23 +89,15 @@ def find_pairs(settings: ImageFolder) -> Listing:
     total = len(images)
     pairing = pair_names(images, masks)
     problems: dict[str, list[str]] = defaultdict(list)
-    if settings.ids:
-        images = _chosen(Path(settings.ids).expanduser(), images, problems)
-    if settings.without:
-        images, count = _remaining(Path(settings.without).expanduser(), images)
-        notes.append(f"left out, listed in {shown(settings.without)}: {count:,}")
+    images = in_lists(settings, images, problems, notes)
     wanted = sorted(images)
     if settings.masks and settings.unlabelled == "skip":
         unlabelled, wanted = _split(wanted, {*pairing.partner, *pairing.ambiguous})
         notes += [f"left out, without a mask, {len(unlabelled):,}: {listed(unlabelled)}"] if unlabelled else []
-    if tuple(settings.part) != (0, 1):
-        low, high = (round(edge * len(wanted)) for edge in settings.part)
-        notes.append(f"the part {settings.part[0]:g} to {settings.part[1]:g} by a hash of the id: {high - low:,}")
-        wanted = sorted(wanted, key=_hash)[low:high]
-    chosen = sorted(wanted, key=_hash)[: settings.limit] if settings.limit else wanted
+    chosen = sampled(settings, wanted, notes)
 
     pairs = []
-    for id_ in sorted(chosen):
+    for id_ in chosen:
         candidates = masks.get(pairing.partner.get(id_, ""), ())
         if len(images[id_]) > 1:
             problems["more than one image of one name"].append(listed(path.name for path in images[id_]))
@@ -127,6 +119,26 @@ def find_pairs(settings: ImageFolder) -> Listing:
         notes.append(f"masks without an image, not used, {len(alone):,}: {listed(alone)}")
     notes.insert(0, f"{len(chosen):,} of the {total:,} images in {shown(Path(settings.images).expanduser())} asked for")
     return Listing(pairs, {kind: names for kind, names in problems.items() if names}, notes, total)
+
+
+def in_lists(settings: Selection, images: Files, problems: dict[str, list[str]], notes: list[str]) -> Files:
+    """Return the images that the lists `ids` and `without` leave; add what is wrong and what was decided."""
+    if settings.ids:
+        images = _chosen(Path(settings.ids).expanduser(), images, problems)
+    if settings.without:
+        images, count = _remaining(Path(settings.without).expanduser(), images)
+        notes.append(f"left out, listed in {shown(settings.without)}: {count:,}")
+    return images
+
+
+def sampled(settings: Selection, ids: Sequence[str], notes: list[str]) -> list[str]:
+    """Return the ids, in order, that `part` and `limit` leave; add what was decided."""
+    wanted = list(ids)
+    if tuple(settings.part) != (0, 1):
+        low, high = (round(edge * len(wanted)) for edge in settings.part)
+        notes.append(f"the part {settings.part[0]:g} to {settings.part[1]:g} by a hash of the id: {high - low:,}")
+        wanted = sorted(wanted, key=_hash)[low:high]
+    return sorted(sorted(wanted, key=_hash)[: settings.limit] if settings.limit else wanted)
 
 
 def require_images(folder: Path) -> FolderContent:

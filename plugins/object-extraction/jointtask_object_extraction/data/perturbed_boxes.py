@@ -13,7 +13,7 @@ from jointtask.api import Streams
 from jointtask_object_extraction.photograph import FRAME, Photograph
 
 if TYPE_CHECKING:
-    from jointtask_object_extraction.data.folder import FolderDataset
+    from jointtask_object_extraction.data.frames import FrameDataset
 
 __all__ = ["PerturbedBoxes", "mask_boxes", "overlap", "perturb"]
 
@@ -89,7 +89,7 @@ class PerturbedBoxes:
 
     Parameters
     ----------
-    dataset : FolderDataset
+    dataset : FrameDataset
         Whose masks imply the true boxes.
     noise, wrong : float
         As `perturb` has them.
@@ -97,7 +97,7 @@ class PerturbedBoxes:
         Of the perturbation.
     """
 
-    def __init__(self, dataset: FolderDataset, *, noise: float, wrong: float, seed: int) -> None:
+    def __init__(self, dataset: FrameDataset, *, noise: float, wrong: float, seed: int) -> None:
         self._dataset = dataset
         self._noise, self._wrong, self._seed = noise, wrong, seed
         self.ids = dataset.ids

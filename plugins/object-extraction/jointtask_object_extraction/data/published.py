@@ -14,7 +14,7 @@ from jointtask.api import Component, Context, DataError
 from jointtask_object_extraction.settings import Duts, ImageFolder, ObjectExtractionData, PublishedData, Selection
 
 if TYPE_CHECKING:
-    from jointtask_object_extraction.data.folder import FolderDataset
+    from jointtask_object_extraction.data.frames import FrameDataset
 
 __all__ = ["LAYOUTS", "Layout", "published_components"]
 
@@ -143,7 +143,7 @@ def published_components() -> Sequence[Component]:
     ]
 
 
-def _read(name: str, settings: PublishedData, context: Context) -> FolderDataset:
+def _read(name: str, settings: PublishedData, context: Context) -> FrameDataset:
     # Listing components should not have to wait for torch.
     from jointtask_object_extraction.data.folder import read_pairs
     from jointtask_object_extraction.data.pairing import find_pairs

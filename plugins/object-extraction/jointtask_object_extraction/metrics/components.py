@@ -112,12 +112,12 @@ def _box_iou(settings: NoSettings, context: Context) -> Metric:
     from jointtask_object_extraction.metrics import measures
 
     def score(prediction: Extraction, example: Photograph) -> float:
-        truth = measures.mask_box(_mask(example))
+        truth = measures.mask_box(_mask(example)) if example.box is None else example.box
         return np.nan if truth is None or prediction.box is None else measures.box_iou(prediction.box, truth)
 
     text = (
-        "intersection over union of the predicted box and the tight box around the mask, mean over the images that "
-        "have both, 0 to 100 %"
+        "intersection over union of the predicted box and the annotated one, or else the tight box around the mask, "
+        "mean over the images that have both, 0 to 100 %"
     )
     return _metric(score, {"box IoU": _mean(text, percent=True)})
 
@@ -129,7 +129,15 @@ def _metric(score: Callable[[Extraction, Photograph], Score], summaries: Mapping
 
 
 def _on_map(measure: Callable[[Any, Any], Score]) -> Callable[[Extraction, Photograph], Score]:
-    return lambda prediction, example: measure(prediction.probability, _mask(example))
+    """Score maps; an image that is annotated by a box alone has no score, NaN."""
+    import numpy as np
+
+    def score(prediction: Extraction, example: Photograph) -> Score:
+        if example.mask is None and example.box is not None:
+            return measure(np.zeros((1, 1)), np.zeros((1, 1), dtype=bool)) * np.nan
+        return measure(prediction.probability, _mask(example))
+
+    return score
 
 
 def _mask(example: Photograph) -> NDArray[np.bool_]:
@@ -154,18 +162,30 @@ def _mean(definition: str, *, better: Literal["higher", "lower"] = "higher", per
 
 def _curve_summaries(letter: str, text: str) -> dict[str, Summary]:
     """Summarise scores (n, 257): a curve over 256 thresholds, then the value at the adaptive threshold."""
+    import numpy as np
+
     from jointtask.api import Summary
+
+    def over(scores: NDArray[np.float64], reduce: Callable[[NDArray[np.float64]], Any]) -> float:
+        kept = scores[~np.isnan(scores[:, 0])]
+        return float(reduce(kept)) if len(kept) else float("nan")
 
     curve = f"of the curve over 256 thresholds, averaged over images{_SALIENCY}"
     adaptive = f"at the threshold of twice the map's mean, mean over images{_SALIENCY}"
     return {
         f"max{letter}": Summary(
-            f"{letter}-measure, {text}: maximum {curve}", "higher", lambda scores: float(scores[:, :-1].mean(0).max())
+            f"{letter}-measure, {text}: maximum {curve}",
+            "higher",
+            lambda scores: over(scores, lambda kept: kept[:, :-1].mean(0).max()),
         ),
         f"mean{letter}": Summary(
-            f"{letter}-measure, {text}: mean {curve}", "higher", lambda scores: float(scores[:, :-1].mean())
+            f"{letter}-measure, {text}: mean {curve}",
+            "higher",
+            lambda scores: over(scores, lambda kept: kept[:, :-1].mean()),
         ),
         f"adp{letter}": Summary(
-            f"{letter}-measure, {text}: {adaptive}", "higher", lambda scores: float(scores[:, -1].mean())
+            f"{letter}-measure, {text}: {adaptive}",
+            "higher",
+            lambda scores: over(scores, lambda kept: kept[:, -1].mean()),
         ),
     }

@@ -12,7 +12,8 @@ import pytest
 import torch
 from attrs import define, evolve, field
 from jointtask_object_extraction.data.decode import decode_image, squash
-from jointtask_object_extraction.data.folder import FolderDataset, image_folder
+from jointtask_object_extraction.data.folder import image_folder
+from jointtask_object_extraction.data.frames import FrameDataset
 from jointtask_object_extraction.settings import ImageFolder
 from PIL import Image
 
@@ -66,7 +67,7 @@ class Folder:
         Image.fromarray(values).save(path)
         return path
 
-    def read(self, progress: Recorder | None = None, **changes: Any) -> FolderDataset:
+    def read(self, progress: Recorder | None = None, **changes: Any) -> FrameDataset:
         context = Context(torch.device("cpu"), workers=2, cache=self.root / "cache", progress=progress or Recorder())
         return image_folder(evolve(self.settings, **changes), context)
 
