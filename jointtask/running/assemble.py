@@ -29,6 +29,7 @@ from jointtask.runfile.schema import RunFile, RunTable, Table
 from jointtask.running.device import resolve_device
 from jointtask.running.overlap import overlaps
 from jointtask.running.preflight import require_conforming
+from jointtask.running.try_metrics import try_metrics
 from jointtask.tools.cache import cache_folder
 
 __all__ = [
@@ -105,6 +106,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     )
     if follows(assembly):
         followed(assembly)  # a name that no metric has is refused before anything is trained
+    try_metrics(assembly)
     return assembly
 
 

@@ -11,6 +11,7 @@ from jointtask.em.assembly import Assembly
 from jointtask.registry.attribution import attributed
 from jointtask.runfile.schema import RunFile
 from jointtask.running.assemble import assemble
+from jointtask.running.collapse import constant_outputs, unweighted_tasks
 from jointtask.running.device import device_name
 from jointtask.running.expected import expected, few_steps
 from jointtask.running.weights import start_from
@@ -55,7 +56,9 @@ def check(
         start_from(work.pair, runfile.run.start, registry)
         inspect(work)
         unread = (f"not read: {line}" for line in unread_settings(runfile, registry))
-        return [*_found(work), *expected(work), *unread, *few_steps(work)]
+        unweighted = (f"warning: {line}" for line in unweighted_tasks(runfile))
+        constant = (f"warning: {line}" for line in constant_outputs(work))
+        return [*_found(work), *expected(work), *unread, *unweighted, *constant, *few_steps(work)]
 
 
 def _found(work: Assembly) -> Iterator[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 
 from jointtask.api.dataset import Dataset
+from jointtask.api.tree import leaves
+from jointtask.em.assembly import Assembly
 from jointtask.em.predict import Predictor
 from jointtask.runfile.schema import RunFile
 
-__all__ = ["constant_predictions", "unweighted_tasks"]
+__all__ = ["constant_outputs", "constant_predictions", "unweighted_tasks"]
 
 COMPARED = 8
 """Examples whose predictions are compared."""
@@ -59,6 +61,32 @@ def constant_predictions(predictor: Predictor, dataset: Dataset) -> list[str]:
     if float(_range(frames.frame)) < SAME:
         found.append(f"The pair predicts the same for {len(ids)} different examples: " + advice.format("downstream"))
     return found
+
+
+@torch.inference_mode()
+def constant_outputs(assembly: Assembly) -> list[str]:
+    """Return a warning for each untrained network whose output does not depend on its input at all.
+
+    Parameters
+    ----------
+    assembly : Assembly
+        The run; its first two training examples are compared.
+    """
+    pair, train = assembly.pair, assembly.train
+    if len(train) < 2 or train.digests[0] == train.digests[1]:
+        return []
+    batch = {name: tensor.to(pair.device) for name, tensor in train.batch([0, 1]).items()}
+    reference = pair.bridge.base(batch)[:, None]
+    outputs = {
+        "upstream": pair.predict_upstream(batch),
+        "downstream": pair.predict_downstream(pair.bridge.condition(batch, reference).input),
+    }
+    return [
+        f"The {role} network gives the same for two different examples: its output does not depend on its input, and "
+        "training may not change that. Look at its last layers."
+        for role, output in outputs.items()
+        if all(torch.equal(leaf[0], leaf[1]) for leaf in leaves(output))
+    ]
 
 
 def _range(values: torch.Tensor) -> torch.Tensor:
