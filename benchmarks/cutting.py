@@ -4,6 +4,7 @@
     python benchmarks/cutting.py bands ../shared/data/DUTS-TR --ids ../shared/data/DUTS-TR/val.txt --limit 300
     python benchmarks/cutting.py scores ../shared/data/PASCAL-S-dev --figure docs/images/expected-j.svg
     python benchmarks/cutting.py prompts ../shared/data/PASCAL-S-dev --limit 60
+    python benchmarks/cutting.py memory ../shared/data/DUTS-TR --limit 500
 
 A folder of data holds `images` and `masks` of the same stems.
 """
@@ -11,6 +12,7 @@ A folder of data holds `images` and `masks` of the same stems.
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,9 @@ from jointtask_object_extraction.data.decode import decode_image
 from jointtask_object_extraction.data.masks import decode_mask
 from jointtask_object_extraction.extract.alpha import make_alpha, ramp
 from jointtask_object_extraction.extract.colours import foreground_colours
+from jointtask_object_extraction.extract.images import Extractor
+from jointtask_object_extraction.extract.inputs import Job
+from jointtask_object_extraction.extract.outputs import DEFAULT, Outputs
 from jointtask_object_extraction.metrics.measures import iou
 from jointtask_object_extraction.photograph import Photograph
 from measuring import machine, table
@@ -38,6 +43,9 @@ BAND = 5
 
 TOLERANCE = 2
 """Pixels by which a contour may be off in the boundary F."""
+
+MOST_GROWTH = 50
+"""MiB by which memory may grow from the 50th image to the last."""
 
 app = typer.Typer(add_completion=False)
 Folder = Annotated[Path, typer.Argument(help="Folder with `images` and `masks`.")]
@@ -199,6 +207,33 @@ def prompts(folder: Folder, ids: Ids = None, limit: Limit = 60) -> None:
     means = 100 * np.mean(rows, axis=0)
     print(f"{len(rows)} images of {folder}, J of the largest object; {machine()}\n")
     print(table(("", "J"), zip(("no prompt", "a point in it", "its box"), (f"{m:.1f}" for m in means), strict=True)))
+
+
+@app.command()
+def memory(folder: Folder, ids: Ids = None, limit: Limit = 500) -> None:
+    """Print the memory of `jointtask extract` along a folder; fail if it grows by more than `MOST_GROWTH`."""
+    cutter = Cutter(device="cpu")
+    names = ids.read_text().split() if ids else sorted(path.stem for path in (folder / "images").iterdir())
+    paths = [folder / "images" / f"{name}.jpg" for name in names[: limit or None]]
+    outputs = Outputs(DEFAULT)
+    sizes = []
+    with tempfile.TemporaryDirectory() as place:
+        extractor = Extractor(cutter, Path(place), outputs)
+        for number, path in enumerate(paths, start=1):
+            extractor(Job(path, Path(path.stem)))
+            if number % 50 == 0:
+                sizes.append(resident())
+    growth = sizes[-1] - sizes[0]
+    print(f"{len(paths)} images of {folder}; {machine()}")
+    print(f"resident after 50 images {sizes[0]:.0f} MiB, at most {max(sizes):.0f} MiB, in the end {sizes[-1]:.0f} MiB")
+    if growth > MOST_GROWTH:
+        raise SystemExit(f"it grew by {growth:.0f} MiB; {MOST_GROWTH} are allowed")
+
+
+def resident() -> float:
+    """Return the resident memory of this process in MiB, from Linux' /proc."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1024
 
 
 if __name__ == "__main__":

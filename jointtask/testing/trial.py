@@ -192,7 +192,7 @@ class Interval:
         """Spread 16 probabilities over the reference: (B, K, 64), zero outside of it."""
         probability = torch.sigmoid(prediction).reshape(*reference.shape[:2], POINTS)
         index = _part(reference)
-        return probability.gather(2, index.clamp(0, POINTS - 1)) * self.covers(reference)
+        return probability.gather(2, index.clamp(0, POINTS - 1)) * ((index >= 0) & (index < POINTS))
 
     def covers(self, reference: Tensor) -> Tensor:
         """Say which places of the line lie in references (B, K, 2): (B, K, 64), bool."""

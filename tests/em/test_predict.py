@@ -102,3 +102,31 @@ def test_without_a_word_about_coverage_every_reference_counts_everywhere() -> No
     assert torch.equal(plain.spread, covering.spread)
     assert bool((covering.frame >= plain.frame - 1e-6).all())
     assert bool((covering.frame > plain.frame + 1e-3).any())
+
+
+def test_references_that_are_given_take_the_place_of_the_predicted_ones() -> None:
+    pair = make_pair()
+    batch = {"values": DATA.batch(range(3))["values"]}
+    reference = torch.tensor([[[8.0, 30.0], [20.0, 50.0]]]).expand(3, -1, -1)
+    frames = Predictor(pair).predict_inside(batch, reference)
+    assert frames.shape == (3, 2, 64)
+    solved = pair.predict_downstream(pair.bridge.condition(batch, reference).input)
+    torch.testing.assert_close(frames, pair.bridge.restore(solved, reference))
+    predicted = Predictor(pair).predict_frames(batch, IDS)
+    again = Predictor(pair).predict_inside(batch, predicted.reference[:, None])[:, 0]
+    torch.testing.assert_close(again, predicted.frame)
+
+
+def test_given_references_are_brought_to_usable_ones() -> None:
+    pair = make_pair()
+    batch = {"values": DATA.batch(range(3))["values"]}
+    frames = Predictor(pair).predict_inside(batch, torch.full((3, 1, 2), 5000.0))
+    assert bool(torch.isfinite(frames).all())
+
+
+def test_the_mean_of_the_drawn_frames_is_the_prediction_with_as_many_draws() -> None:
+    pair = make_pair()
+    batch = {"values": DATA.batch(range(3))["values"]}
+    frames = Predictor(pair).sample_frames(batch, IDS, 8)
+    assert frames.shape == (3, 8, 64)
+    torch.testing.assert_close(frames.mean(dim=1), Predictor(pair, draws=8).predict_frames(batch, IDS).frame)

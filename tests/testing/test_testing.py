@@ -182,9 +182,27 @@ class Relocating(Interval):
         return reference[:, :1].expand(-1, 2)
 
 
+class Narrow(Interval):
+    def covers(self, reference: Tensor) -> Tensor:
+        return super().covers(reference).roll(20, dims=-1)
+
+
+class Graded(Interval):
+    def covers(self, reference: Tensor) -> Tensor:
+        return super().covers(reference).float()
+
+
+class Flat(Interval):
+    def covers(self, reference: Tensor) -> Tensor:
+        return super().covers(reference)[:, 0]
+
+
 @pytest.mark.parametrize(
     ("bridge", "message"),
     [
+        (Narrow, "restore is not 0 at places that covers leaves out"),
+        (Graded, "covers gave torch.float32; expected torch.bool"),
+        (Flat, "covers has the shape"),
         (Elsewhere, "restore fails on a batch of another device: .* expected its constants on the batch's device"),
         (Returning, r"base gives tensors on cpu for a batch on another device \('meta'\)"),
         (Flipped, "restore after condition is 0.* away from 'label' on average; expected at most 0.1"),
