@@ -44,21 +44,21 @@ class Context:
     Attributes
     ----------
     device : torch.device
-        Where the networks run.
+        Device of the networks.
     workers : int
-        How many workers may prepare data.
+        Largest number of workers that prepare data.
     cache : pathlib.Path
         Folder for what can be made again.
     progress : Progress
-        Where long work reports.
+        Display of the progress of long work.
     downstream : torch.nn.Module or None
-        The downstream task; a bridge reads from it the shapes of its input and output.
+        Downstream task; a bridge reads from it the shapes of its input and output.
     bridge : Bridge or None
-        The bridge; an upstream task reads from it what its references are.
+        Bridge; an upstream task reads from it what its references are.
     grid : LatentGrid or None
-        The bridge's grid of adjustments.
+        Grid of adjustments of the bridge.
     train : Dataset or None
-        The training data; a predictor may learn from it.
+        Training data; a predictor may learn from it.
     """
 
     device: torch.device
@@ -78,14 +78,13 @@ class Component:
     Attributes
     ----------
     name : str
-        Lower case, words joined by hyphens; the value of the key `name` in the component's table.
+        Value of the key `name` in the component's table: lower case, words joined by hyphens.
     settings : type
-        A frozen attrs class: the other keys of the table, with their types, defaults and validators.
-        Each field has a ``metadata={"help": ...}`` text, shown by ``jointtask components``.
+        Frozen attrs class of the other keys of the table, made with `jointtask.api.setting`.
     build : callable
-        ``build(settings, context)`` makes the object that the kind's protocol describes. Heavy imports belong inside.
+        Function ``build(settings, context)`` that makes the object of the kind's protocol, heavy imports inside.
     summary : str
-        One line for ``jointtask components``.
+        Line for ``jointtask components``.
     """
 
     name: str
@@ -101,9 +100,9 @@ class SamplerComponent(Component):
     Attributes
     ----------
     exact : bool
-        Its draws follow the posterior as their number grows.
+        Whether the draws follow the posterior as their number grows.
     proposal : "all", "none" or tuple of str
-        The proposal terms that it uses; only these are prepared.
+        Names of the proposal terms that the sampler uses; only these are prepared.
     """
 
     exact: bool = field(kw_only=True)
@@ -130,7 +129,7 @@ class PanelComponent(Component):
     Attributes
     ----------
     bridge : str
-        The name of the bridge whose runs it can draw.
+        Name of the bridge whose runs it can draw.
     """
 
     bridge: str = field(kw_only=True)
@@ -143,11 +142,11 @@ class Command:
     Attributes
     ----------
     name : str
-        As typed.
+        Word that is typed after ``jointtask``.
     summary : str
-        One line for ``jointtask --help``.
+        Line for ``jointtask --help``.
     target : str
-        ``"module:function"``, a function with typer annotations, imported when the command is called.
+        Function with typer annotations as ``"module:function"``, imported when the command is called.
     use : str
         A command line that uses a trained run, in which RUN stands for the run directory, as in
         ``jointtask extract PHOTOS --model RUN``: shown by the reports of the plugin's own runs. Empty for none.
@@ -165,7 +164,7 @@ def deferred(target: str) -> Callable[[Any, Context], Any]:
     Parameters
     ----------
     target : str
-        ``"module:function"``, a function of settings and context.
+        Function of settings and context as ``"module:function"``.
     """
 
     def build(settings: Any, context: Context) -> Any:

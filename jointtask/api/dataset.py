@@ -20,13 +20,13 @@ class Dataset(Protocol):
     Attributes
     ----------
     ids : sequence of str
-        One distinct name per example; random streams and latents hang on them.
+        Distinct names of the examples; random streams and latents depend on them.
     digests : sequence of str
-        The content of each example as a hexadecimal digest; caches hang on them.
+        Hexadecimal digest of the content of each example; keys of caches depend on them.
     fingerprint : str
-        The content of the whole data set, annotations included, as a hexadecimal digest.
+        Hexadecimal digest of the content of the whole data set, annotations included.
     notes : sequence of str
-        What was decided while reading and what is odd, one line each, for ``check`` and the report.
+        Lines for ``check`` and the report: what was decided while reading, and what is odd.
 
     A data set may also have `input_digests`, a sequence of str: the content of each example without its annotation,
     by which an example is known again that another data set annotates in another way.

@@ -64,22 +64,22 @@ class RunError(UserError):
     exit_code = 1
 
 
-def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return a hint at the known name that is most like a wrong one, for the end of a message; "" if none is.
+def did_you_mean(name: object, names: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return a hint at the right name that is most like a wrong one, for the end of a message; "" if none is.
 
     Parameters
     ----------
     name : object
-        The wrong name; what is no string is like nothing.
-    known : iterable of str
-        The right names.
+        Wrong name; anything but a string is like no name.
+    names : iterable of str
+        Right names.
     cutoff : float
-        Least similarity, in [0, 1].
+        Least similarity of a name that is suggested, in [0, 1].
 
     Examples
     --------
     >>> did_you_mean("movess", ["moves", "seed"])
     "; did you mean 'moves'?"
     """
-    matches = get_close_matches(name, known, 1, cutoff) if isinstance(name, str) and len(name) <= _LONGEST else []
+    matches = get_close_matches(name, names, 1, cutoff) if isinstance(name, str) and len(name) <= _LONGEST else []
     return f"; did you mean '{matches[0]}'?" if matches else ""

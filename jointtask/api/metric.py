@@ -19,13 +19,13 @@ class Summary:
     Attributes
     ----------
     definition : str
-        What the number is, in one sentence with its range; printed beside it.
+        Sentence on what the number is, with its range; printed beside it.
     better : "higher" or "lower"
-        Which way is better.
+        Direction of better values.
     reduce : callable
-        Maps the scores of n examples, (n, ...), to the number. NaN scores are examples without a score.
+        Function of the scores of n examples, (n, ...), that returns the number. NaN is an example without a score.
     percent : bool
-        Shown times 100.
+        Whether the number is shown times 100.
     """
 
     definition: str
@@ -44,7 +44,7 @@ class Metric:
         ``score(prediction, example)`` with what `Bridge.finish` (or a predictor) and `Dataset.example` return:
         a float or an array of one fixed shape, as float64. A float is also written per example.
     summaries : mapping of str to Summary
-        The numbers it reports, by name.
+        Numbers that the metric reports, by name.
     """
 
     score: Callable[[Any, Any], float | NDArray[np.float64]]

@@ -18,17 +18,17 @@ class PanelExample:
     Attributes
     ----------
     example : Any
-        At its own size, as `Dataset.example` gives it.
+        Example at its own size, as `Dataset.example` gives it.
     batch : mapping of str to Tensor
-        Its frame, B = 1, with the prepared tensors of the proposal terms under their names.
+        Frame of the example, B = 1, with the prepared tensors of the proposal terms under their names.
     predicted : Tensor, (D,)
-        The predicted reference.
+        Predicted reference.
     base, estimate : Tensor, (D,), or None
-        The reference before and after adjustment; None for an example that the E-step has not seen.
+        Reference before and after adjustment; None for an example that the E-step has not seen.
     prediction : Any
-        What `finish` returned through the predicted reference.
+        Result of `finish` through the predicted reference.
     scores : mapping of str to float
-        By metric name.
+        Scores of the example by metric name.
     """
 
     example: Any
@@ -49,9 +49,9 @@ class PanelData:
     fixed : sequence of PanelExample
         Training examples, the same in every report of the run.
     worst : sequence of PanelExample
-        The test examples with the worst score, worst first.
+        Test examples with the worst scores, the worst first.
     worst_by : str
-        The metric that they are the worst in.
+        Name of the metric that `worst` follows.
     """
 
     fixed: Sequence[PanelExample]
@@ -66,11 +66,11 @@ class Panel:
     Attributes
     ----------
     title : str
-        Heading.
+        Heading of the panel.
     caption : str
-        What it shows, and how to read it.
+        Sentence on what the panel shows, and how to read it.
     png : bytes
-        The picture.
+        Picture as a PNG file.
     """
 
     title: str

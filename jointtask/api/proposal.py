@@ -22,9 +22,9 @@ class History:
     count : Tensor, (B,), int64
         Number of previous optima.
     mean : Tensor, (B, D), float64
-        Their mean; the centre where there are none.
+        Mean of the previous optima; the centre where there are none.
     covariance : Tensor, (B, D, D), float64
-        Their covariance (divided by the count); zero where there are fewer than two.
+        Covariance of the previous optima (divided by the count); zero where there are fewer than two.
     upstream : Tensor, (B, N), or None
         Weighted upstream energy of every state, with that of the annotation where a `CentredBridge` adds it, on the
         batch's device; None where no upstream task has been run.
@@ -46,9 +46,9 @@ class ProposalTerm(Protocol):
     Attributes
     ----------
     version : str
-        Of what `prepare` computes; with the term's settings and the example's content, the key of its disk cache.
+        Version of what `prepare` computes: with the term's settings and the example's content, the key of its cache.
     prepares : bool
-        Whether `prepare` has anything to do.
+        Whether `prepare` computes anything.
     """
 
     version: str

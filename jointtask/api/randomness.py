@@ -29,13 +29,13 @@ class Streams:
     Parameters
     ----------
     seed : int
-        The run's seed.
+        Seed of the run.
     round : int
-        The round, or the epoch.
+        Number of the round, or of the epoch.
     ids : sequence of B str
-        The examples.
+        Ids of the examples.
     purpose : str
-        What the numbers are for; streams of different purposes are independent.
+        Name of what the numbers are for; streams of different purposes are independent.
     """
 
     def __init__(self, seed: int, round: int, ids: Sequence[str], purpose: str) -> None:
@@ -60,9 +60,9 @@ class Streams:
         Parameters
         ----------
         log_weight : Tensor, (B, N), float64
-            Need not be normalised; -inf is never drawn. Each row has a finite entry.
+            Log weights, not necessarily normalised; -inf is never drawn. Each row has a finite entry.
         count : int
-            Draws per row.
+            Number of draws per row.
 
         Returns
         -------
@@ -77,14 +77,14 @@ def invert(log_weight: Tensor, uniform: Tensor) -> Tensor:
     Parameters
     ----------
     log_weight : Tensor, (B, N), float64
-        Need not be normalised; -inf is never drawn. Each row has a finite entry.
+        Log weights, not necessarily normalised; -inf is never drawn. Each row has a finite entry.
     uniform : Tensor, (B, K), float64
-        In [0, 1).
+        Uniform numbers in [0, 1).
 
     Returns
     -------
     Tensor, (B, K), int64
-        A row hangs on that row's numbers alone, bit for bit.
+        Indices; a row depends on that row's numbers alone, bit for bit.
     """
     logs = log_weight.numpy()
     # numpy sums each row in one order whatever the number of rows.

@@ -33,7 +33,7 @@ class OracleRecord:
     Attributes
     ----------
     examples : int
-        How many were enumerated.
+        Number of examples enumerated.
     regret : float
         Mean energy of the estimate above the exhaustive optimum; 0 is perfect.
     mass : float
@@ -62,7 +62,7 @@ class SamplerRecord:
     effective : float or None
         Effective number of draws, from their weights or, for a chain, from its autocorrelation.
     oracle : OracleRecord or None
-        None if `em.oracle_examples` is 0.
+        Comparison with exhaustive enumeration; None if `em.oracle_examples` is 0.
     """
 
     acceptance: float | None
@@ -81,13 +81,13 @@ class RoundRecord:
     Attributes
     ----------
     round : int
-        From 1. Round 0 is the end of the warm-up: only its `training` and `validation` are filled.
+        Number of the round, from 1. Round 0 is the end of the warm-up: only its `training` and `validation` are filled.
     start, estimate : Energy or None
-        The objective at no adjustment and at the estimate, by the networks that entered the round.
+        Objective at no adjustment and at the estimate, by the networks that entered the round.
     sampler : SamplerRecord or None
         Diagnostics of the E-step.
     adjustment : sequence of (D,) mappings
-        For each coordinate, ``{level: count}`` of the estimates, level as text.
+        Counts of the estimates for each coordinate, ``{level: count}``, level as text.
     training : mapping of str to float
         Mean of what the M-step minimised in the last epoch - the energies, or what a task has in their place - by
         "upstream" and "downstream", weights applied, augmented; not of a network whose parameters are all frozen.
@@ -115,11 +115,11 @@ class ScoreRecord:
     data : str
         "validation" or "test", or the name of another data set.
     examples : int
-        How many were scored.
+        Number of examples scored.
     values : mapping of str to float
-        By summary name.
+        Numbers over the data set, by summary name.
     per_example : mapping of str to mapping of str to float
-        By metric name, then example id; only metrics that give one number an example.
+        Scores by metric name, then example id; only of metrics that give one number an example.
     """
 
     predictor: str
@@ -136,31 +136,31 @@ class RunRecord:
     Attributes
     ----------
     name : str
-        `run.name`.
+        Name of the run, `run.name`.
     directory : str
-        The run directory.
+        Path of the run directory.
     config : mapping
-        The resolved run file.
+        Tables of the resolved run file.
     versions : mapping of str to str
-        Python, torch, jointtask, plugins, device, threads, processes.
+        Versions of Python, torch, jointtask and plugins; device, threads, processes.
     data : mapping of str to mapping
-        For each of train, validation, test: `examples`, `fingerprint`, `notes`.
+        Number of `examples`, `fingerprint` and `notes` of each of train, validation, test.
     parameters : mapping of str to int
         Number of parameters, by "upstream" and "downstream".
     rounds : sequence of RoundRecord
-        So far.
+        Rounds so far.
     timing : sequence of mappings
-        ``{"round": int, "phase": str, "seconds": float}``.
+        Time of each phase, ``{"round": int, "phase": str, "seconds": float}``.
     scores : sequence of ScoreRecord
-        Of the finished run and of the predictors beside it.
+        Scores of the finished run and of the predictors beside it.
     definitions : mapping of str to mapping
-        By summary name: `definition`, `better`, `percent`.
+        Meaning of each score by summary name: `definition`, `better`, `percent`.
     warnings : sequence of str
-        What a user should look at, each with a setting to change.
+        Advice for the user, each with a setting to change.
     finished : bool
         Whether the run came to its end.
     period : sequence of float or None, (D,)
-        The period of each coordinate of the adjustment that is a ring, None for the others; may be shorter.
+        Period of each coordinate of the adjustment that is a ring, None for the others; may be shorter.
     validated : mapping of str to ScoreRecord
         Scores on the validation data, example by example: "start" by the networks after the warm-up (round 0), "latest"
         by those after the last finished round.

@@ -22,11 +22,11 @@ class Target(Protocol):
     Attributes
     ----------
     grid : LatentGrid
-        The N states.
+        Grid of the N states.
     log_proposal : Tensor, (B, N), float64
         Normalised log q (Eq. 8); -inf on unusable states.
     start : Tensor, (B,), int64
-        No adjustment; always usable.
+        Index of the state of no adjustment, which is always usable.
     """
 
     grid: LatentGrid
@@ -50,7 +50,7 @@ class Draws:
     index : Tensor, (B, K), int64
         States of the grid, in the order drawn; a chain's k-th entry is its state after move k.
     energy : Tensor, (B, K), float64
-        Their energies.
+        Energies of these states.
     log_weight : Tensor, (B, K), float64
         Unnormalised log weights: zero for a chain, minus the energy for an enumeration.
     accepted : Tensor, (B, K), bool, or None

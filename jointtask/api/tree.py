@@ -27,14 +27,14 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
 
 def leaves(tree: Any) -> list[Tensor]:
     """Return every tensor of a tensor, tuple, NamedTuple or mapping, in order."""
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
-        found.append(tensor)
+        tensors.append(tensor)
         return tensor
 
     map_tensors(keep, tree)
-    return found
+    return tensors
 
 
 def select_rows(tree: Any, rows: Tensor | slice) -> Any:

@@ -66,8 +66,12 @@ def with_contract(kind: str, title: str, component: Component, source: Source, p
     name = f"the {title} '{component.name}' of {source}"
 
     def build(settings: Any, context: Any) -> Any:
+        # Listing components should not have to wait for torch.
+        from jointtask.registry.contracts import CONTRACTS
+
         try:
             built = component.build(settings, context)
+            used = CONTRACTS[kind](built, name)
         except (UserError, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -76,10 +80,6 @@ def with_contract(kind: str, title: str, component: Component, source: Source, p
             raise PluginError(
                 f"{name} cannot be built", cause=reason(error, source), remedy=remedy(error, source)
             ) from error
-        # Listing components should not have to wait for torch.
-        from jointtask.registry.contracts import CONTRACTS
-
-        used = CONTRACTS[kind](built, name)
         if source.plugin != CORE:
             parts.add(built, name, source)
             parts.add(used, name, source)

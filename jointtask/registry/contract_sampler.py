@@ -40,13 +40,13 @@ class CheckedSampler:
         wrong = ~torch.isclose(draws.energy.to(energy), energy, rtol=1e-5, atol=1e-8)
         if bool(wrong.any()):
             row, column = (int(value) for value in wrong.nonzero()[0])
-            found = f"gave {int(wrong.sum())} of {wrong.numel()} energies that are not those of their states"
+            gave = f"gave {int(wrong.sum())} of {wrong.numel()} energies that are not those of their states"
             example = f"{float(draws.energy[row, column]):g} for a state of energy {float(energy[row, column]):g}"
-            raise fault(self.what, f"{found}: {example}", "target.energy(index)", see)
+            raise fault(self.what, f"{gave}: {example}", "target.energy(index)", see)
         forbidden = torch.isinf(energy) & (draws.log_weight > -torch.inf)
         if bool(forbidden.any()):
-            found = f"drew {int(forbidden.sum())} of {forbidden.numel()} states of energy +inf, which are not usable"
-            raise fault(self.what, found, "states of finite energy, or a log weight of -inf", see)
+            gave = f"drew {int(forbidden.sum())} of {forbidden.numel()} states of energy +inf, which are not usable"
+            raise fault(self.what, gave, "states of finite energy, or a log weight of -inf", see)
 
 
 def check_draws(draws: Any, examples: int, states: int, what: str) -> None:

@@ -84,8 +84,8 @@ def verify_hooks(plugin: object) -> None:
             raise PluginError(f"{name} is a hook wrapper; hooks are collected and cannot be wrapped")
         has, takes = _arguments(getattr(hookspecs, hook)), _arguments(getattr(plugin, name))
         if not set(takes) <= set(has):
-            known = f"the hook takes {' and '.join(has)}, or fewer" if has else "the hook takes no arguments"
-            raise PluginError(f"wrong arguments in {name}({', '.join(takes)}): {known}")
+            expected = f"the hook takes {' and '.join(has)}, or fewer" if has else "the hook takes no arguments"
+            raise PluginError(f"wrong arguments in {name}({', '.join(takes)}): {expected}")
 
 
 def _arguments(function: Callable[..., Any]) -> list[str]:

@@ -66,8 +66,8 @@ def parse(path: str | Path) -> dict[str, Any]:
         # Editors on Windows like to put a byte-order mark first, which TOML does not allow.
         return parse_toml(Path(path).read_bytes().decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
-        place = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
-        text, line, column = place.groups() if place else (str(error), None, None)
+        match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
+        text, line, column = match.groups() if match else (str(error), None, None)
         where = f"line {line}, column {column}" if line else "end of the file"
         text = shortened(f"{text[:1].lower()}{text[1:]}")
         raise ConfigError(f"{name}: not valid TOML at {where}: {text}") from error

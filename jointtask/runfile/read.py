@@ -281,5 +281,5 @@ def _names(fields: Iterable[Attribute[Any]]) -> list[str]:
 
 
 def _look(data: Mapping[str, Any], table: str, key: str) -> object:
-    found = data.get(table)
-    return found.get(key) if isinstance(found, dict) else None
+    keys = data.get(table)
+    return keys.get(key) if isinstance(keys, dict) else None

@@ -63,8 +63,8 @@ class _PlainBar:
 
     def close(self, finished: bool) -> None:
         seconds = text.duration(self._owner.clock() - self._began)
-        how = "done" if finished else "stopped"
-        self._owner.say(f"{self._name}: {how}, {self._done}/{self._total} in {seconds}")
+        outcome = "done" if finished else "stopped"
+        self._owner.say(f"{self._name}: {outcome}, {self._done}/{self._total} in {seconds}")
 
 
 class PlainProgress:
@@ -143,17 +143,17 @@ class TerminalProgress:
         self._open += 1
         self._live.start()
         task = self._live.add_task(printable(name), total=total, rate="")
-        how = "stopped"
+        outcome = "stopped"
         try:
             yield _TerminalBar(self._live, task)
-            how = "done"
+            outcome = "done"
         finally:
             done = self._live.tasks[self._live.task_ids.index(task)].completed
             self._live.remove_task(task)
             self._open -= 1
             if not self._open:
                 self._live.stop()
-            self.say(f"{name}: {how}, {done:.0f}/{total} in {text.duration(time.monotonic() - began)}")
+            self.say(f"{name}: {outcome}, {done:.0f}/{total} in {text.duration(time.monotonic() - began)}")
 
     def say(self, line: str) -> None:
         """Print one line above the live lines."""

@@ -109,8 +109,8 @@ def resampled_means(differences: NDArray[np.float64], resamples: int) -> NDArray
     means = np.empty(resamples)
     step = max(1, _AT_ONCE // differences.size)
     for first in range(0, resamples, step):
-        part = means[first : first + step]
-        drawn = differences[random.integers(seeds, size=(part.size, seeds))].mean(axis=1)
-        index = random.integers(examples, size=(part.size, examples))
-        part[:] = np.take_along_axis(drawn, index, axis=1).mean(axis=1)
+        batch = means[first : first + step]
+        drawn = differences[random.integers(seeds, size=(batch.size, seeds))].mean(axis=1)
+        index = random.integers(examples, size=(batch.size, examples))
+        batch[:] = np.take_along_axis(drawn, index, axis=1).mean(axis=1)
     return means

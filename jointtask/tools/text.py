@@ -40,18 +40,18 @@ def finite(value: float | None) -> float:
 
 def score(value: float | None, percent: bool) -> str:
     """Write a score: times 100 with two decimals if it is shown in percent, else with four."""
-    known = finite(value)
-    if math.isnan(known):
+    finite_value = finite(value)
+    if math.isnan(finite_value):
         return MISSING
-    return f"{100 * known:.2f}" if percent else f"{known:.4f}"
+    return f"{100 * finite_value:.2f}" if percent else f"{finite_value:.4f}"
 
 
 def number(value: float | None) -> str:
     """Write a number of unknown size with four significant digits."""
-    known = finite(value)
-    if math.isnan(known):
+    finite_value = finite(value)
+    if math.isnan(finite_value):
         return MISSING
-    return f"{known:,.0f}" if abs(known) >= 10_000 else f"{known:.4g}"
+    return f"{finite_value:,.0f}" if abs(finite_value) >= 10_000 else f"{finite_value:.4g}"
 
 
 def sentence(words: str) -> str:
@@ -67,8 +67,8 @@ def count(value: int) -> str:
 
 def share(value: float | None) -> str:
     """Write a share in percent with one decimal."""
-    known = finite(value)
-    return MISSING if math.isnan(known) else f"{100 * known:.1f}{PERCENT}"
+    finite_value = finite(value)
+    return MISSING if math.isnan(finite_value) else f"{100 * finite_value:.1f}{PERCENT}"
 
 
 def shortened(words: str, limit: int = 200) -> str:
@@ -139,10 +139,10 @@ def bounds(interval: tuple[float, float] | None, percent: bool, *, sign: bool = 
     return " to ".join((signed if sign else score)(bound, percent) for bound in interval)
 
 
-def label(name: str, known: Mapping[str, Any]) -> str:
+def label(name: str, definition: Mapping[str, Any]) -> str:
     """Write the name of a score, that it is in percent, and which way is better."""
-    arrow = {"higher": " ↑", "lower": " ↓"}.get(str(known.get("better", "")), "")
-    return f"{name}{', %' if known.get('percent') else ''}{arrow}"
+    arrow = {"higher": " ↑", "lower": " ↓"}.get(str(definition.get("better", "")), "")
+    return f"{name}{', %' if definition.get('percent') else ''}{arrow}"
 
 
 def align(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
