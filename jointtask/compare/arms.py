@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Arm", "Plan", "plan"]
 
+LONGEST = 60
+"""Length of an arm's name, in bytes: with the seed, it is the name of a folder."""
+
 _OWN = (["run", "name"], ["run", "output"])  # each run of a comparison has a directory of its own
 
 
@@ -39,7 +43,9 @@ class Arm:
         """Return the run file of its run number `seed`, from 0, inside the folder of the comparison."""
         table = self.runfile.run
         name = f"{self.name}-seed-{table.seed + seed}"
-        return evolve(self.runfile, run=evolve(table, name=name, output=str(folder), seed=table.seed + seed))
+        evaluate = evolve(self.runfile.evaluate, predictors=())  # they are scored once, for the whole comparison
+        run = evolve(table, name=name, output=str(folder), seed=table.seed + seed)
+        return evolve(self.runfile, run=run, evaluate=evaluate)
 
 
 @frozen
@@ -124,7 +130,7 @@ def plan(
         faults.append(Fault(fault.path + which, fault.reason))
     names = [name for name, _ in choices]
     faults += [Fault(f"arm '{name}'", "is there twice") for name in dict.fromkeys(names) if names.count(name) > 1]
-    asked = reference or table.reference
+    asked = _bounded(reference or table.reference or "")
     if names and asked and asked not in names:
         hint = did_you_mean(asked, names) or f"; arms: {', '.join(names)}"
         faults.append(Fault("--reference" if reference else "compare.reference", f"no arm is called '{asked}'{hint}"))
@@ -157,13 +163,22 @@ def _choices(named: list[tuple[str, list[Setting]]], varied: Sequence[Setting]) 
     if not axes:
         return []
     return [
-        (",".join(name for name, _ in parts), [setting for _, settings in parts for setting in settings])
+        (_bounded(",".join(name for name, _ in parts)), [setting for _, settings in parts for setting in settings])
         for parts in itertools.product(*axes)
     ]
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else show(value)
+
+
+def _bounded(name: str) -> str:
+    """Return a name that a folder can have: a long one is cut, and ends in a digest of the whole."""
+    if len(name.encode(errors="surrogateescape")) <= LONGEST:
+        return name
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+    short = name.encode(errors="surrogateescape")[: LONGEST - 9].decode(errors="ignore")
+    return f"{short}-{digest}"
 
 
 def _plain(name: str) -> str:

@@ -15,6 +15,7 @@ from jointtask.api.progress import Progress
 from jointtask.compare.arms import Plan
 from jointtask.compare.outcome import Outcome, summarise
 from jointtask.compare.page import render
+from jointtask.compare.predictors import Scored, score_predictors
 from jointtask.compare.record import Comparison
 from jointtask.compare.tables import latex, markdown
 from jointtask.running.assemble import assemble
@@ -70,8 +71,9 @@ def compare(plan: Plan, registry: Registry, *, fresh: bool, progress: Progress) 
             _require_runnable(plan, registry, fresh, progress)
             _run_all(plan, registry, fresh, progress, outcomes)
             unread = [unread_settings(arm.runfile, registry) for arm in plan.arms]
-            comparison = summarise(plan, outcomes, unread)
-            _write(comparison, plan.folder)
+            beside = score_predictors(plan, outcomes, registry, progress)
+            comparison = summarise(plan, outcomes, unread, beside.scores)
+            _write(comparison, beside, plan.folder)
         except (StoppedError, KeyboardInterrupt) as error:
             done = sum(map(len, outcomes))
             raise StoppedError(
@@ -106,7 +108,9 @@ def _require_runnable(plan: Plan, registry: Registry, fresh: bool, progress: Pro
     for arm in plan.arms:
         progress.say(f"checking arm '{arm.name}'")
         try:
-            work = assemble(arm.runfile, registry, progress)
+            # The reference arm is built with the predictors that stand beside all of them.
+            alone = arm.runfile if arm.name == plan.reference else arm.at(plan.folder, 0)
+            work = assemble(alone, registry, progress)
             versions = versions_of(work)
             for k in range(plan.seeds):
                 runfile = arm.at(plan.folder, k)
@@ -129,8 +133,9 @@ def _same_settings(plan: Plan) -> Iterator[str]:
                 yield f"warning: the arms '{other.name}' and '{arm.name}' have the same settings"
 
 
-def _write(comparison: Comparison, folder: Path) -> None:
+def _write(comparison: Comparison, beside: Scored, folder: Path) -> None:
     write_atomic(folder / "comparison.md", markdown(comparison))
     write_atomic(folder / "comparison.tex", latex(comparison))
     write_atomic(folder / "comparison.html", render(comparison))
-    write_atomic(folder / "comparison.json", json.dumps(to_plain(comparison), indent=1, allow_nan=False) + "\n")
+    plain = {**to_plain(comparison), "beside": to_plain(beside)}
+    write_atomic(folder / "comparison.json", json.dumps(plain, indent=1, allow_nan=False) + "\n")

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from attrs import evolve
 from numpy.typing import NDArray
 
 from jointtask.api.errors import UserError
 from jointtask.api.record import OWN, RunRecord, ScoreRecord
 from jointtask.compare.arms import Arm, Plan
+from jointtask.compare.diagnostics import diagnostics
 from jointtask.compare.record import ArmRecord, Comparison, Cost, Identical, SeedRecord, Statistic
 from jointtask.report.scores import columns, metric_of
 from jointtask.tools.statistics import RESAMPLES, bootstrap_interval, mean_interval
@@ -25,7 +27,12 @@ Outcome = RunRecord | UserError
 """What became of a run: its record, or why there is none."""
 
 
-def summarise(plan: Plan, outcomes: Sequence[Sequence[Outcome]], unread: Sequence[Sequence[str]]) -> Comparison:
+def summarise(
+    plan: Plan,
+    outcomes: Sequence[Sequence[Outcome]],
+    unread: Sequence[Sequence[str]],
+    predictors: Sequence[ScoreRecord] = (),
+) -> Comparison:
     """Hold the runs of all arms against each other.
 
     Parameters
@@ -36,6 +43,8 @@ def summarise(plan: Plan, outcomes: Sequence[Sequence[Outcome]], unread: Sequenc
         For each arm, for each seed. Runs with the same position have the same seed, unless an arm sets it.
     unread : sequence of sequences of str
         For each arm, what `unread_settings` says of its run file.
+    predictors : sequence of ScoreRecord
+        Scores of the predictors beside the arms.
 
     Returns
     -------
@@ -64,8 +73,9 @@ def summarise(plan: Plan, outcomes: Sequence[Sequence[Outcome]], unread: Sequenc
                 if any(score is not None for score in own)
             },
             cost=_mean_cost([run.cost for run in records if run.cost is not None]),
+            diagnostics=diagnostics([outcome for outcome in row if isinstance(outcome, RunRecord)]),
         )
-        for arm, records, own, lines in zip(plan.arms, runs, scores, unread, strict=True)
+        for arm, records, own, lines, row in zip(plan.arms, runs, scores, unread, outcomes, strict=True)
     ]
     return Comparison(
         name=plan.name,
@@ -79,7 +89,23 @@ def summarise(plan: Plan, outcomes: Sequence[Sequence[Outcome]], unread: Sequenc
         notes=_notes(finished, scored),
         definitions={name: known for record in finished for name, known in record.definitions.items()},
         resamples=RESAMPLES,
+        predictors=[_beside(score, summaries, metrics, against) for score in predictors],
     )
+
+
+def _beside(
+    score: ScoreRecord,
+    summaries: Sequence[str],
+    metrics: Mapping[str, str | None],
+    against: Sequence[ScoreRecord | None],
+) -> ArmRecord:
+    """Return the row of a predictor: the same scores for every seed, so they have no interval over seeds."""
+    statistics = {}
+    for name in summaries:
+        if name in score.values:
+            metric = metrics[name] if metrics[name] in score.per_example else None
+            statistics[name] = evolve(_statistic(name, metric, [score] * len(against), against), interval=None)
+    return ArmRecord(score.predictor, {}, (), (), statistics)
 
 
 def _seed_record(plan: Plan, arm: Arm, position: int, outcome: Outcome) -> SeedRecord:

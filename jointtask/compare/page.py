@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from attrs import frozen
 
+from jointtask.compare.diagnostics import sampler_rows
 from jointtask.compare.figures import against_cost, over_rounds
 from jointtask.compare.record import ArmRecord, Comparison
 from jointtask.compare.tables import cost_rows, method, remarks, title, verdict
@@ -52,7 +53,7 @@ def render(comparison: Comparison) -> bytes:
     """
     names = dict.fromkeys(name for arm in comparison.arms for name in arm.statistics)
     shown = [column(name, comparison.definitions.get(name, {})) for name in names]
-    costs = cost_rows(comparison)
+    costs, sampled = cost_rows(comparison), sampler_rows(comparison)
     page = template("jointtask.compare").render(
         comparison=comparison,
         title=title(comparison),
@@ -60,6 +61,8 @@ def render(comparison: Comparison) -> bytes:
         remarks=remarks(comparison),
         columns=shown,
         rows=[_row(comparison, arm, position, shown) for position, arm in enumerate(comparison.arms)],
+        predictors=[(row.name, [_cell(comparison, row, item) for item in shown]) for row in comparison.predictors],
+        sampler=Grid(sampled[0], sampled[1:]) if sampled else None,
         seeds=_seeds(comparison, shown),
         training=_training(comparison),
         costs=Grid(costs[0], costs[1:]),

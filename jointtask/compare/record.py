@@ -115,6 +115,10 @@ class ArmRecord:
         By summary name; empty if every seed failed.
     cost : Cost or None
         Mean over the seeds that finished.
+    diagnostics : mapping of str to float
+        Means over the seeds that finished, of the last round's E-step, by the names of `SamplerRecord` and
+        `OracleRecord`: `acceptance`, `moved`, `gain`, `effective`, `evaluated`, `regret`, `mass`; and `seconds`, those
+        of all E-steps. What was not measured is left out.
     """
 
     name: str
@@ -123,6 +127,7 @@ class ArmRecord:
     runs: Sequence[SeedRecord]
     statistics: Mapping[str, Statistic] = field(factory=dict)
     cost: Cost | None = None
+    diagnostics: Mapping[str, float] = field(factory=dict)
 
 
 @frozen
@@ -172,6 +177,8 @@ class Comparison:
         By summary name: `definition`, `better`, `percent`.
     resamples : int
         Behind each interval of a difference.
+    predictors : sequence of ArmRecord
+        The predictors beside the arms, without runs: their scores, and their differences to the reference arm.
     version : int
         `VERSION`.
     """
@@ -187,6 +194,7 @@ class Comparison:
     notes: Sequence[str]
     definitions: Mapping[str, Mapping[str, Any]]
     resamples: int
+    predictors: Sequence[ArmRecord] = ()
     version: int = VERSION
 
     @property

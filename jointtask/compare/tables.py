@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from textwrap import shorten, wrap
 
+from jointtask.compare.diagnostics import sampler_rows
 from jointtask.compare.record import ArmRecord, Comparison
 from jointtask.tools import text
 from jointtask.tools.text import align, bounds, label, signed
@@ -33,6 +34,8 @@ def lines(comparison: Comparison) -> list[str]:
     found = [title(comparison)]
     if rows := score_rows(comparison):
         found += [*align(rows), ""]
+    if sampled := sampler_rows(comparison):
+        found += [*align(sampled), ""]
     return [*found, *align(cost_rows(comparison)), "", *wrap(method(comparison), 110), *remarks(comparison)]
 
 
@@ -41,6 +44,8 @@ def markdown(comparison: Comparison) -> str:
     parts = [f"# {_cell(comparison.name)}: {title(comparison)}"]
     if rows := score_rows(comparison):
         parts += [_markdown(rows), method(comparison)]
+    if sampled := sampler_rows(comparison):
+        parts.append(_markdown(sampled))
     parts.append(_markdown(cost_rows(comparison)))
     if said := remarks(comparison):
         parts.append("\n".join(f"- {' '.join(line.split())}" for line in said))
@@ -53,6 +58,8 @@ def latex(comparison: Comparison) -> str:
     parts += [f"% {' '.join(line.split())}" for line in [title(comparison), method(comparison), *remarks(comparison)]]
     if rows := score_rows(comparison):
         parts.append(_latex(rows, "llrlrll"))
+    if sampled := sampler_rows(comparison):
+        parts.append(_latex(sampled, "l" + "r" * (len(sampled[0]) - 1)))
     parts.append(_latex(cost_rows(comparison), "lrrrr"))
     return "\n".join(parts) + "\n"
 
@@ -82,7 +89,7 @@ def method(comparison: Comparison) -> str:
 
 
 def score_rows(comparison: Comparison) -> list[list[str]]:
-    """Return a header, and for each score a row for each arm; empty if nothing was scored."""
+    """Return a header, and for each score a row for each arm and predictor; empty if nothing was scored."""
     names = list(dict.fromkeys(name for arm in comparison.arms for name in arm.statistics))
     if not names:
         return []
@@ -90,7 +97,8 @@ def score_rows(comparison: Comparison) -> list[list[str]]:
     for name in names:
         known = comparison.definitions.get(name, {})
         percent = bool(known.get("percent"))
-        for position, arm in enumerate(comparison.arms):
+        beside = [row for row in comparison.predictors if name in row.statistics]
+        for position, arm in enumerate([*comparison.arms, *beside]):
             head = ["" if position else label(name, known), arm.name]
             statistic = arm.statistics.get(name)
             if statistic is None:
@@ -144,7 +152,7 @@ def remarks(comparison: Comparison) -> list[str]:
 
 def verdict(comparison: Comparison, arm: ArmRecord, name: str) -> str:
     """Say how an arm's score stands to the reference."""
-    if all(run.failure for run in arm.runs):
+    if arm.runs and all(run.failure for run in arm.runs):
         return f"failed: {shorten(arm.runs[0].failure.splitlines()[0], 60)}"
     if arm.name == comparison.reference:
         return "reference"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from jointtask.em.processes import ALONE, World
 from jointtask.tools.workers import spread
 
 __all__ = ["Predict", "one_by_one", "score", "through"]
+
+PATIENCE = 1.0
+"""Seconds of predicting after which several processes are worth their start."""
 
 Predict = Callable[[Dataset, Sequence[int], Sequence[Any]], Sequence[Any]]
 """Predicts some examples of a data set, given by position and at their own sizes."""
@@ -33,9 +37,27 @@ def through(predictor: Predictor) -> Predict:
 
 @contextmanager
 def one_by_one(function: Callable[[Any], Any], workers: int) -> Iterator[Predict]:
-    """Predict with a function of one example, in several processes where it can be pickled."""
-    with spread(function, workers) as of_many:
-        yield lambda dataset, index, examples: of_many(examples)
+    """Predict with a function of one example, in several processes where it can be pickled.
+
+    The processes are started once `PATIENCE` seconds of predicting in this one were not enough.
+    """
+    spent, of_many = 0.0, None
+    with ExitStack() as stack:
+
+        def predict(dataset: Dataset, index: Sequence[int], examples: Sequence[Any]) -> Sequence[Any]:
+            nonlocal spent, of_many
+            predictions: list[Any] = []
+            for position, example in enumerate(examples):
+                if spent > PATIENCE and of_many is None:
+                    of_many = stack.enter_context(spread(function, workers))
+                if of_many is not None:
+                    return [*predictions, *of_many(examples[position:])]
+                start = time.perf_counter()
+                predictions.append(function(example))
+                spent += time.perf_counter() - start
+            return predictions
+
+        yield predict
 
 
 def score(

@@ -28,7 +28,7 @@ from jointtask.running.trained import without_pretraining
 from jointtask.running.weights import pair_tensors
 from jointtask.tools.plain import to_plain
 
-__all__ = ["Ending", "final_scores", "finish"]
+__all__ = ["Ending", "final_scores", "finish", "predictor_scores"]
 
 
 @frozen(eq=False)
@@ -122,13 +122,20 @@ def model_description(assembly: Assembly) -> dict[str, Any]:
 
 def final_scores(assembly: Assembly, predictor: Predictor) -> list[ScoreRecord]:
     """Score on the test data, or on the validation data if there is no test data."""
-    name, data = _scored(assembly)
+    name, _ = _scored(assembly)
     if name == "train" or not assembly.metrics:
         return []
-    contestants: dict[str, AbstractContextManager[Predict]] = {OWN: nullcontext(through(predictor))}
-    contestants |= {
-        key: one_by_one(function, assembly.context.workers) for key, function in assembly.predictors.items()
-    }
+    return [*_score(assembly, {OWN: nullcontext(through(predictor))}), *predictor_scores(assembly)]
+
+
+def predictor_scores(assembly: Assembly) -> list[ScoreRecord]:
+    """Score the predictors beside the run on the same data."""
+    workers = assembly.context.workers
+    return _score(assembly, {key: one_by_one(function, workers) for key, function in assembly.predictors.items()})
+
+
+def _score(assembly: Assembly, contestants: Mapping[str, AbstractContextManager[Predict]]) -> list[ScoreRecord]:
+    name, data = _scored(assembly)
     records = []
     for key, contestant in contestants.items():
         with contestant as predict:

@@ -49,6 +49,19 @@ def test_several_keys_are_crossed(compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
+    "value", ["x" * 61, "x" * 5000, "\u6f22" * 200, "a/" * 300, "caf\u00e9 " * 90, "\U0001f600" * 70]
+)
+def test_long_values_give_folder_names_that_are_bounded_and_distinct(compare: Compare, value: str) -> None:
+    found = compare(f"data.train.path={value}1", f"data.train.path={value}2", reference=None)
+    one, two = (arm.name for arm in found.arms)
+    assert one != two
+    assert max(len(name.encode()) for name in (one, two)) <= 60
+    assert found.arms[1].settings == {"data.train.path": f"'{value}2'"}
+    whole = f"path={value}2" if value.startswith("x") else two
+    assert compare(f"data.train.path={value}1", f"data.train.path={value}2", reference=whole).reference == two
+
+
+@pytest.mark.parametrize(
     ("vary", "name"),
     [
         (["upstream.weight=1", "downstream.weight=0.5"], "upstream.weight=1,downstream.weight=0.5"),

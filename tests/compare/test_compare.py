@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,20 +12,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import stop_observer
 from toy import run_file
 
 from jointtask import cli
 from jointtask.api.errors import ConfigError
 from jointtask.compare.arms import plan
 from jointtask.compare.compare import compare
+from jointtask.compare.diagnostics import sampler_rows
 from jointtask.compare.record import Comparison
 from jointtask.compare.tables import lines
 from jointtask.registry.registry import Registry, load_registry
 from jointtask.report import read_report
 from jointtask.runfile.load import load
-from jointtask.running.autosave import Autosave, StoppedError
+from jointtask.running.autosave import StoppedError
 from jointtask.running.evaluate import evaluate_run
 from jointtask.running.run import run
+from jointtask.tools import text
 from jointtask.tools.progress import SilentProgress
 
 TOY = Path(__file__).parents[1].joinpath("toy.py")
@@ -36,7 +38,7 @@ SAMPLERS = ("sampler.name=none", "sampler.name=gaussian")
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return load_registry([str(TOY)])
+    return load_registry([str(TOY), "stop_observer"])
 
 
 class Listening(SilentProgress):
@@ -135,26 +137,14 @@ def test_an_arm_more_and_a_seed_more_keep_what_is_there(registry: Registry, tmp_
     assert before.items() < weights(tmp_path).items()
 
 
-@pytest.mark.parametrize(("ticks", "number"), [(1, signal.SIGTERM), (17, signal.SIGINT), (35, signal.SIGTERM)])
+@pytest.mark.parametrize(("steps", "number"), [(1, signal.SIGTERM), (11, signal.SIGINT), (26, signal.SIGTERM)])
 def test_a_stop_stops_all_and_the_same_command_goes_on(
-    ticks: int,
-    number: int,
-    finished: tuple[Path, Comparison],
-    registry: Registry,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    steps: int, number: int, finished: tuple[Path, Comparison], registry: Registry, tmp_path: Path
 ) -> None:
-    tick, left = Autosave.after_batch, [ticks]
-
-    def stop_soon(keeper: Autosave) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), number)
-        tick(keeper)
-
-    monkeypatch.setattr(Autosave, "after_batch", stop_soon)
+    stop_observer.SEEN[0] = 0
+    stop = f"observer=[{{name = 'stop', steps = {steps}, number = {int(number)}}}]"
     with pytest.raises(StoppedError, match=r"of 4 runs; everything is saved in .*toy-compare") as caught:
-        start(tmp_path, registry, *SAMPLERS, seeds=2)
+        start(tmp_path, registry, *SAMPLERS, seeds=2, overrides=[stop])
     assert "run the same command again" in caught.value.remedy
     assert caught.value.exit_code == 1
     assert not (folder(tmp_path) / "comparison.json").exists()
@@ -162,18 +152,41 @@ def test_a_stop_stops_all_and_the_same_command_goes_on(
     assert weights(tmp_path) == weights(finished[0])
 
 
-def test_a_stop_between_two_runs_is_as_clean(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_at_the_end_of_a_run_is_as_clean(registry: Registry, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
-
-    def stop(*arguments: Any, **more: Any) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr("jointtask.compare.compare.run", stop)
-    with pytest.raises(StoppedError, match="stopped after 0 of 2 runs"):
-        start(tmp_path, registry, *SAMPLERS)
+    with pytest.raises(StoppedError, match=r"stopped after [01] of 2 runs"):
+        start(tmp_path, registry, *SAMPLERS, overrides=["observer=[{name = 'stop'}]"])
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_predictors_are_scored_once_and_stand_beside_the_arms(registry: Registry, tmp_path: Path) -> None:
+    record, _ = start(tmp_path, registry, *SAMPLERS, overrides=["em.rounds=1"], seeds=2)
+    (row,) = record.predictors
+    statistic = row.statistics["accuracy"]
+    assert (row.name, row.runs, statistic.interval) == ("toy-nothing", (), None)
+    assert statistic.difference is not None
+    assert statistic.difference_interval is not None
+    assert any("toy-nothing" in line for line in lines(record))
+    page = (folder(tmp_path) / "comparison.html").read_text()
+    assert page.count("toy-nothing") == 1
+    for path in folder(tmp_path).glob("*/report.json"):
+        assert [scores.predictor for scores in read_report(path.parent).scores] == ["this run"]
+    again, _ = start(tmp_path, registry, *SAMPLERS, overrides=["em.rounds=1"], seeds=2)
+    assert again == record
+
+
+def test_what_the_samplers_did_is_a_row_for_each_arm(registry: Registry, tmp_path: Path) -> None:
+    shared = ["em.rounds=1", "em.oracle_examples=3"]
+    values = ("sampler.name=metropolis-hastings", "sampler.name=exhaustive")
+    record, _ = start(tmp_path, registry, *values, overrides=shared)
+    header, chain, every = sampler_rows(record)
+    assert {"acceptance", "regret", "posterior mass", "effective draws", "evaluations an example"} <= set(header)
+    assert chain[header.index("acceptance")] != text.MISSING
+    assert every[header.index("acceptance")] == text.MISSING
+    assert every[header.index("regret")] == "0"
+    assert record.arms[1].diagnostics["mass"] == pytest.approx(1)
+    for name in ("comparison.md", "comparison.tex", "comparison.html"):
+        assert "posterior mass" in (folder(tmp_path) / name).read_text()
 
 
 def test_a_failing_arm_is_a_row_and_loses_nothing(registry: Registry, tmp_path: Path) -> None:
@@ -231,29 +244,29 @@ def test_the_command_fails_if_an_arm_does(tmp_path: Path, capsys: pytest.Capture
 def test_arms_that_came_out_the_same_are_named(registry: Registry, tmp_path: Path) -> None:
     text = """
 [compare.arms.plain]
-[compare.arms.momentum]
-"upstream.optimizer.momentum" = 0.5
+[compare.arms.unread]
+"proposal.0.widening" = 2.5
 [compare.arms.fewer]
 data.test.examples = 12
 [compare.arms.other]
 "em.batch_size" = 7
 """
-    record, _ = start(tmp_path, registry, text=text, overrides=["em.rounds=1"], seeds=2)
+    record, _ = start(tmp_path, registry, text=text, overrides=["em.rounds=1", "sampler.name=gibbs"], seeds=2)
     assert [(pair.arms, list(pair.seeds), pair.scores) for pair in record.identical] == [
-        (("plain", "momentum"), [0, 1], True),
+        (("plain", "unread"), [0, 1], True),
         (("plain", "fewer"), [0, 1], False),
-        (("momentum", "fewer"), [0, 1], False),
+        (("unread", "fewer"), [0, 1], False),
     ]
-    momentum = record.arms[1]
-    assert momentum.unread == ["upstream.optimizer.momentum: adamw has none"]
-    assert momentum.statistics["accuracy"].difference == 0
-    assert momentum.statistics["accuracy"].within_noise
+    unread = record.arms[1]
+    assert unread.unread == ["proposal.0 ('gaussian'): the sampler 'gibbs' does not use it"]
+    assert unread.statistics["accuracy"].difference == 0
+    assert unread.statistics["accuracy"].within_noise
     shown = lines(record)
     assert (
-        "bit-identical: plain and momentum have the same weights and scores, for seeds 0, 1: "
+        "bit-identical: plain and unread have the same weights and scores, for seeds 0, 1: "
         "what they vary changed nothing." in shown
     )
-    assert "not read by momentum: upstream.optimizer.momentum: adamw has none" in shown
+    assert "not read by unread: proposal.0 ('gaussian'): the sampler 'gibbs' does not use it" in shown
 
 
 def test_every_arm_is_built_before_any_is_trained(registry: Registry, tmp_path: Path) -> None:
