@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -21,13 +20,27 @@ from jointtask.em.latents import Latents
 from jointtask.em.mstep import MStep, train_batch
 from jointtask.em.pair import Pair
 from jointtask.em.state import State
+from jointtask.registry.registry import load_registry
 from jointtask.runfile.load import load
-from jointtask.running.autosave import Autosave, StoppedError
+from jointtask.running.autosave import StoppedError
 from jointtask.running.run import run
 from jointtask.running.trained import load_predictor
 from jointtask.tools.progress import SilentProgress
 
 DATA = Bumps(BumpData())
+
+STOPPING = """
+import os, signal
+from jointtask.api import Observer
+
+class Stopping(Observer):
+    def step_finished(self, record):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+@hookimpl
+def jointtask_observers():
+    return [Component("stopping", attrs.make_class("No", [], frozen=True), lambda s, c: Stopping(), "stops each step")]
+"""
 
 
 @pytest.fixture
@@ -136,28 +149,23 @@ def test_what_cannot_be_followed_is_refused(
         ["em.average=0.8", "em.keep=best", "em.patience=2", "em.microbatch=4", "upstream.optimizer.name=nadam"],
     ],
 )
-def test_a_run_that_was_stopped_after_each_batch_ends_with_the_same_bits(
-    tmp_path: Path, start: Callable[..., RunRecord], keys: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_was_stopped_after_each_step_ends_with_the_same_bits(
+    tmp_path: Path, plugin_file: Callable[..., str], keys: list[str]
 ) -> None:
-    whole = start(*keys, name="whole")
-    after_batch = Autosave.after_batch
+    registry = load_registry(["toy", plugin_file(STOPPING)])
+    (tmp_path / "run.toml").write_text(run_file(str(tmp_path)))
 
-    def stopping(self: Any) -> None:
-        after_batch(self)
-        self.save()
-        raise StoppedError("as told", remedy="")
+    def go(*more: str) -> RunRecord:
+        runfile = load(tmp_path / "run.toml", [*keys, *more], registry)
+        return run(runfile, registry, fresh=False, progress=SilentProgress())
 
-    stops = 0
-    with monkeypatch.context() as patch:
-        patch.setattr(Autosave, "after_batch", stopping)
-        while stops < 200:
-            try:
-                parts = start(*keys, name="parts")
-            except StoppedError:
-                stops += 1
-            else:
-                break
-    assert stops > 10
+    whole, parts, stops = go("run.name=whole"), None, 0
+    while parts is None:
+        try:
+            parts = go("run.name=parts", "observer.0.name=stopping")
+        except StoppedError:
+            stops += 1
+    assert stops >= 15
     assert same(model(tmp_path, "whole"), model(tmp_path, "parts"))
     assert parts.rounds == whole.rounds
     assert parts.scores == whole.scores
