@@ -37,6 +37,7 @@ TABLES = {
 TABULATED = ["upstream.name=tabulated-locate", "downstream.name=tabulated-label", "em.draws=20"]
 TABULATED += ["sampler.estimate=weighted", "em.warmup_epochs=0"]
 UNEVEN = ["em.rounds=1", "em.batch_size=47", "em.estep_batch=40"]  # nothing is left for the second process
+KEPT = ["em.average=0.9", "em.keep=best", "em.patience=2", "em.microbatch=3", "upstream.optimizer.name=nadam"]
 CASES: list[dict[str, Any]] = [
     {"overrides": []},
     {"overrides": ["run.name=tabulated", *TABULATED, "em.estep_batch=7"]},
@@ -44,6 +45,7 @@ CASES: list[dict[str, Any]] = [
     {"overrides": ["run.name=stopped"], "calls": 12, "rank": 1},
     {"overrides": ["run.name=stopped"], "calls": 5, "rank": 0},
     {"overrides": ["run.name=stopped"]},
+    {"overrides": ["run.name=kept", *KEPT]},
 ]
 
 
@@ -128,7 +130,7 @@ def alone(folder: Path, registry: Registry, *overrides: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("name", "overrides"), [("together", []), ("uneven", UNEVEN)])
+@pytest.mark.parametrize(("name", "overrides"), [("together", []), ("uneven", UNEVEN), ("kept", KEPT)])
 def test_two_processes_have_the_history_of_one(
     name: str, overrides: list[str], two: Path, tmp_path: Path, registry: Registry
 ) -> None:
