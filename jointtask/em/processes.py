@@ -262,5 +262,5 @@ def _explained() -> Iterator[None]:
         yield
     except RuntimeError as error:
         # Gloo's text begins with a source line and ends with advice to programmers: keep what is between.
-        said = re.sub(r"^\[[^]]*\]\s*", "", str(error)).partition("\n")[0].partition(". ")[0]
-        raise PeerError(said) from error
+        reason = re.sub(r"^\[[^]]*\]\s*", "", str(error)).partition("\n")[0].partition(". ")[0]
+        raise PeerError(reason) from error

@@ -71,7 +71,7 @@ class State:
     best_score : float or None
         That score.
     record : RoundRecord
-        What is known of the unfinished round.
+        Record of the unfinished round, filled as far as it has come.
     history : list of RoundRecord
         Records of the finished rounds.
     clock : dict of str to float

@@ -48,7 +48,7 @@ def train(
     autosave: Autosave,
     observe: Callable[[RoundRecord], None],
 ) -> None:
-    """Train both networks, from wherever the state stands to the last round.
+    """Train both networks, from the round that the state is in to the last.
 
     Round 0 is the warm-up: epochs at no adjustment. Every later round samples the adjustment of every example with
     both networks, and trains both on the estimates (Wang et al., NIPS 2014, section 3).

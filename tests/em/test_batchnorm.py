@@ -32,7 +32,7 @@ class Normed(Locate):
         self.bare = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32, affine=False))
 
     def forward(self, batch: Any) -> Tensor:
-        hidden = torch.tanh(self.norm(self.hidden(batch["line"])) + self.bare(batch["line"]))
+        hidden = torch.tanh(self.norm(self.hidden(batch["values"])) + self.bare(batch["values"]))
         return 32 + 10 * self.out(hidden)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
