@@ -53,7 +53,7 @@ def gain_lines(gain: Gain) -> list[str]:
         f" {difference:+.1f}{_bounds(gain)}"
     ]
     if gain.interval is None or gain.interval[0] <= 0 <= gain.interval[1]:
-        lines.append("this may be chance: more images with masks show it, and usually gain more")
+        lines.append("this may be chance: keep the shipped model, unless more images held back say otherwise")
     elif difference < 0:
         lines.append("the shipped model is better here: keep it, or see docs/finetuning.md")
     return lines
