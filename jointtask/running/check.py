@@ -26,18 +26,18 @@ def check(
     runfile: RunFile,
     registry: Registry,
     progress: Progress,
-    inspect: Callable[[Assembly], None] = lambda work: None,
+    inspect: Callable[[Assembly], None] = lambda assembly: None,
 ) -> Sequence[str]:
     """Build what a run file names, take one batch through every step, and leave nothing behind but caches.
 
     Parameters
     ----------
     runfile : RunFile
-        What to try.
+        The run file.
     registry : Registry
-        Where its components are found.
+        The components that it can name.
     progress : Progress
-        Where it reports.
+        Receiver of phases and messages.
     inspect : callable, optional
         A look at what was built, before anything is timed; what it raises comes through.
 
@@ -49,24 +49,24 @@ def check(
     Raises
     ------
     UserError
-        Whatever a run would raise.
+        If the run file, the data or a component cannot be used, as a run would raise it.
     """
     with attributed(registry):
-        work = assemble(runfile, registry, progress)
-        start_from(work.pair, runfile.run.start, registry)
-        inspect(work)
+        assembly = assemble(runfile, registry, progress)
+        start_from(assembly.pair, runfile.run.start, registry)
+        inspect(assembly)
         unread = (f"not read: {line}" for line in unread_settings(runfile, registry))
         unweighted = (f"warning: {line}" for line in unweighted_tasks(runfile))
-        constant = (f"warning: {line}" for line in constant_outputs(work))
-        return [*_found(work), *expected(work), *unread, *unweighted, *constant, *few_steps(work)]
+        constant = (f"warning: {line}" for line in constant_outputs(assembly))
+        return [*_sizes(assembly), *expected(assembly), *unread, *unweighted, *constant, *few_steps(assembly)]
 
 
-def _found(work: Assembly) -> Iterator[str]:
-    yield f"device: {device_name(work.context.device)}"
-    for name, data in work.data.items():
+def _sizes(assembly: Assembly) -> Iterator[str]:
+    yield f"device: {device_name(assembly.context.device)}"
+    for name, data in assembly.data.items():
         yield f"{name}: {len(data)} examples"
         yield from (f"  {note}" for note in data.notes)
-    for role, module in work.pair.modules.items():
+    for role, module in assembly.pair.modules.items():
         parameters = list(module.parameters())
         total = sum(parameter.numel() for parameter in parameters)
         yield f"{role}: {total:,} parameters, {total * 4 / 2**20:.1f} MiB as float32"

@@ -1,4 +1,4 @@
-"""Looks at the data sets of a run file: what they hold, what is odd, what is missing, and what two of them share."""
+"""Reads the data sets of a run file and reports their size, what is odd or missing, and the examples they share."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ __all__ = ["DataReport", "TableReport", "check_data", "lines"]
 
 @frozen
 class TableReport:
-    """What is known of one data table.
+    """One data table of a run file.
 
     Attributes
     ----------
     table : str
-        Such as "train".
+        Name of the table, such as "train".
     component, source : str
-        The data set that it names, and the distribution that this comes from.
+        Name of the data set, and the distribution that it comes from.
     examples : int
-        How many; 0 if it cannot be used.
+        Number of examples; 0 if the data set cannot be used.
     fingerprint : str
-        Of the whole data set; "" if it cannot be used.
+        Digest of the whole data set; "" if it cannot be used.
     notes : sequence of str
-        What was decided and what is odd.
+        Lines about what was decided and what is odd.
     error : str
-        Why it cannot be used, and what to do; "" if it can.
+        Reason why it cannot be used, with a remedy; "" if it can.
     """
 
     table: str
@@ -53,12 +53,12 @@ class TableReport:
 
 @frozen
 class DataReport:
-    """What is known of all data tables.
+    """All data tables of a run file.
 
     Attributes
     ----------
     tables : sequence of TableReport
-        In the order train, validation, test.
+        The tables, in the order train, validation, test.
     overlaps : sequence of Overlap
         Examples that two of them share.
     """
@@ -73,16 +73,16 @@ class DataReport:
 
 
 def check_data(tables: DataTables, registry: Registry, progress: Progress) -> DataReport:
-    """Read each data set; a fault of one keeps none of the others from being read.
+    """Read each data set; the others are read even if one has a fault.
 
     Parameters
     ----------
     tables : DataTables
-        What to read.
+        The data tables.
     registry : Registry
-        Where its components are found.
+        The components that they can name.
     progress : Progress
-        Where it reports.
+        Receiver of phases and messages.
 
     Returns
     -------
@@ -111,8 +111,8 @@ def check_data(tables: DataTables, registry: Registry, progress: Progress) -> Da
             reports.append(attrs.evolve(report, error=str(error)))
         else:
             sets[name] = data
-            known = attrs.evolve(report, examples=len(data), fingerprint=data.fingerprint, notes=list(data.notes))
-            reports.append(known)
+            report = attrs.evolve(report, examples=len(data), fingerprint=data.fingerprint, notes=list(data.notes))
+            reports.append(report)
     return DataReport(reports, overlaps(sets))
 
 

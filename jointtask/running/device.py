@@ -1,4 +1,4 @@
-"""The device that a run takes: a named device is a demand."""
+"""The device of a run: one that is named must be there."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def resolve_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> torch.devic
 
 
 def device_name(device: torch.device) -> str:
-    """Return a name for people: the accelerator's, or how many threads the CPU has."""
+    """Return a readable name: the accelerator's, or the number of threads of the CPU."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return f"{device.type} ({torch.get_num_threads()} threads)"

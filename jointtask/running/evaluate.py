@@ -23,7 +23,7 @@ from jointtask.running.trained import find_predictor, trained
 
 __all__ = ["default_metrics", "evaluate_run"]
 
-_AT_ONCE = 4
+_EXAMPLES_PER_PROCESS = 4
 """Examples in memory for each process that predicts."""
 
 
@@ -37,12 +37,12 @@ def evaluate_run(
     run : str
         A run directory or the name of a predictor.
     registry : Registry
-        Where components are found.
+        The components that can be named.
     overrides : sequence of str
-        ``a.b=VALUE``, as ``--set`` takes them; for a predictor, `data.test` must be among them, and
+        Settings, ``a.b=VALUE`` as ``--set`` takes them; for a predictor, `data.test` must be among them, and
         `data.train` where it learns from data.
     progress : Progress
-        Where it reports.
+        Receiver of phases and messages.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def evaluate_run(
     Raises
     ------
     UserError
-        If there is no such run or predictor, or nothing to score it on.
+        If there is no such run or predictor, or no data to score it on.
     """
     directory = RunDirectory(Path(run))
     contestant: AbstractContextManager[Predict]
@@ -79,7 +79,7 @@ def evaluate_run(
             context = attrs.evolve(context, train=read_data("train", asked.data.train, registry, context))
         contestant = one_by_one(component.build(component.settings(), context), context.workers)
         names = asked.evaluate.metrics or default_metrics(run, asked.data.test.name, registry)
-        batch_size = _AT_ONCE * context.workers
+        batch_size = _EXAMPLES_PER_PROCESS * context.workers
     progress.say(f"device: {device_name(context.device)}")
     metrics = score_metrics(names, registry, context)
     with attributed(registry), contestant as predict:

@@ -29,12 +29,12 @@ FEWEST_STEPS = {"random": 100, "trained": 20}
 """Optimiser steps below which a run is unlikely to learn anything, by what its networks start from."""
 
 
-def expected(work: Assembly) -> Iterator[str]:
+def expected(assembly: Assembly) -> Iterator[str]:
     """Time one batch of each step, after one that warms up, and scale it to the run.
 
     Parameters
     ----------
-    work : Assembly
+    assembly : Assembly
         The built run; its networks are left as they are.
 
     Yields
@@ -42,20 +42,20 @@ def expected(work: Assembly) -> Iterator[str]:
     str
         Lines for the user: time by step, time of everything that a run does, memory.
     """
-    em, total = work.runfile.em, len(work.train)
+    em, total = assembly.runfile.em, len(assembly.train)
     few = range(min(SAMPLED, em.estep_batch, total))
     step = range(min(em.batch_size, total))
-    head = _Head(work.train, max(len(few), len(step)))
-    examples = Examples(head, work.estep.terms, work.runfile, work.context)
-    per_estep = _estep_seconds(work, examples, few, oracle=False) / len(few)
-    per_mstep = _seconds(lambda: _learn(work, examples, step)) / len(step)
-    predictor = make_predictor(work.pair, work.runfile)
+    head = _Head(assembly.train, max(len(few), len(step)))
+    examples = Examples(head, assembly.estep.terms, assembly.runfile, assembly.context)
+    per_estep = _estep_seconds(assembly, examples, few, oracle=False) / len(few)
+    per_mstep = _seconds(lambda: _learn(assembly, examples, step)) / len(step)
+    predictor = make_predictor(assembly.pair, assembly.runfile)
     shown = [head.example(0)]
     per_example = _seconds(lambda: predictor.predict_batch(head.batch([0]), shown))
     yield f"E-step: {per_estep * 1e3:.1f} ms an example, {text.duration(per_estep * total)} a round"
     estep = per_estep * total
-    if count := len(work.estep.oracle_ids):
-        per_oracle = max(0.0, _estep_seconds(work, examples, few[:1], oracle=True) - per_estep)
+    if count := len(assembly.estep.oracle_ids):
+        per_oracle = max(0.0, _estep_seconds(assembly, examples, few[:1], oracle=True) - per_estep)
         enumeration = per_oracle * count
         yield f"exhaustive enumeration of {count} examples (em.oracle_examples): {text.duration(enumeration)} a round"
         estep += enumeration
@@ -63,22 +63,22 @@ def expected(work: Assembly) -> Iterator[str]:
     training = em.rounds * estep + epochs * per_mstep * total
     yield f"M-step: {per_mstep * 1e3:.1f} ms an example, {text.duration(per_mstep * total)} an epoch"
     yield f"prediction: {per_example * 1e3:.1f} ms an example"
-    scoring = _scoring_seconds(work)
+    scoring = _scoring_seconds(assembly)
     yield f"training, in all: about {text.duration(training)}; with scoring, about {text.duration(training + scoring)}"
-    dimensions = work.pair.bridge.grid.dimensions
-    latents = total * (4 * work.estep.draws * dimensions + 8 * (1 + dimensions + dimensions**2))
+    dimensions = assembly.pair.bridge.grid.dimensions
+    latents = total * (4 * assembly.estep.draws * dimensions + 8 * (1 + dimensions + dimensions**2))
     yield f"latents: {latents / 2**20:.2f} MiB in memory; frames stay on disk"
-    if work.context.device.type == "cuda":
+    if assembly.context.device.type == "cuda":
         yield f"device memory, at most: {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
 
 
-def few_steps(work: Assembly) -> list[str]:
+def few_steps(assembly: Assembly) -> list[str]:
     """Return a warning if a run takes too few optimiser steps for its networks to learn, in a list."""
-    em = work.runfile.em
+    em = assembly.runfile.em
     epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
-    steps = epochs * -(-len(work.train) // em.batch_size)
-    tables = (work.runfile.upstream, work.runfile.downstream)
-    trained = bool(work.runfile.run.start) or any(_pretrained(table.settings) for table in tables)
+    steps = epochs * -(-len(assembly.train) // em.batch_size)
+    tables = (assembly.runfile.upstream, assembly.runfile.downstream)
+    trained = bool(assembly.runfile.run.start) or any(_pretrained(table.settings) for table in tables)
     fewest = FEWEST_STEPS["trained" if trained else "random"]
     if steps >= fewest:
         return []
@@ -100,41 +100,41 @@ def _pretrained(settings: Any) -> bool:
     return any(getattr(settings, field.name) != field.default for field in fields)
 
 
-def _estep_seconds(work: Assembly, examples: Examples, rows: Sequence[int], *, oracle: bool) -> float:
+def _estep_seconds(assembly: Assembly, examples: Examples, rows: Sequence[int], *, oracle: bool) -> float:
     """Time the E-step of some examples, with their exhaustive enumeration or without."""
     batch = examples.batch(rows, prepared=True)
-    latents = Latents.empty(len(rows), 1, work.pair.bridge.grid.dimensions)
-    estep = attrs.evolve(work.estep, oracle_ids=frozenset(batch.ids) if oracle else frozenset())
+    latents = Latents.empty(len(rows), 1, assembly.pair.bridge.grid.dimensions)
+    estep = attrs.evolve(assembly.estep, oracle_ids=frozenset(batch.ids) if oracle else frozenset())
     # One example is a batch of its own when it is enumerated: hundreds of states warm up by themselves.
-    return _seconds(lambda: sample_batch(work.pair, estep, 1, batch, latents), warm=not oracle)
+    return _seconds(lambda: sample_batch(assembly.pair, estep, 1, batch, latents), warm=not oracle)
 
 
-def _scoring_seconds(work: Assembly) -> float:
+def _scoring_seconds(assembly: Assembly) -> float:
     """Time one example of all that is scored, and scale it: validation by round, and everything at the end."""
-    evaluate = work.runfile.evaluate
-    own = through(make_predictor(work.pair, work.runfile))
+    evaluate = assembly.runfile.evaluate
+    own = through(make_predictor(assembly.pair, assembly.runfile))
     seconds = 0.0
-    if work.validation is not None and (each := evaluate.each_round or evaluate.metrics[:1]):
-        seconds += (work.runfile.em.rounds + 1) * _score_seconds(work, own, work.validation, each)
-    last = work.validation if work.test is None else work.test
+    if assembly.validation is not None and (each := evaluate.each_round or evaluate.metrics[:1]):
+        seconds += (assembly.runfile.em.rounds + 1) * _score_seconds(assembly, own, assembly.validation, each)
+    last = assembly.validation if assembly.test is None else assembly.test
     if last is not None and evaluate.metrics:
-        seconds += _score_seconds(work, own, last, evaluate.metrics)
-        for function in work.predictors.values():
+        seconds += _score_seconds(assembly, own, last, evaluate.metrics)
+        for function in assembly.predictors.values():
             with one_by_one(function, 1) as predict:
-                seconds += _score_seconds(work, predict, last, evaluate.metrics)
+                seconds += _score_seconds(assembly, predict, last, evaluate.metrics)
     return seconds
 
 
-def _score_seconds(work: Assembly, predict: Predict, data: Any, names: Sequence[str]) -> float:
-    metrics = {name: work.metrics[name] for name in names}
+def _score_seconds(assembly: Assembly, predict: Predict, data: Any, names: Sequence[str]) -> float:
+    metrics = {name: assembly.metrics[name] for name in names}
     return _seconds(lambda: score_batch(predict, data, [0], metrics)) * len(data)
 
 
-def _learn(work: Assembly, examples: Examples, rows: Sequence[int]) -> None:
+def _learn(assembly: Assembly, examples: Examples, rows: Sequence[int]) -> None:
     """Take one training step of copies of the networks."""
-    upstream, downstream = copy.deepcopy(work.pair.upstream), copy.deepcopy(work.pair.downstream)
-    pair = attrs.evolve(work.pair, upstream=upstream, downstream=downstream)
-    optimizers = assemble_optimizers(attrs.evolve(work, pair=pair), 1, 1)
+    upstream, downstream = copy.deepcopy(assembly.pair.upstream), copy.deepcopy(assembly.pair.downstream)
+    pair = attrs.evolve(assembly.pair, upstream=upstream, downstream=downstream)
+    optimizers = assemble_optimizers(attrs.evolve(assembly, pair=pair), 1, 1)
     batch = examples.batch(rows)
     pair.train(True)
     train_batch(pair, MStep(optimizers), 0, batch, pair.bridge.base(batch.tensors)[:, None])
@@ -152,10 +152,10 @@ class _Head:
         return len(self.ids)
 
 
-def _seconds(work: Callable[[], object], *, warm: bool = True) -> float:
+def _seconds(call: Callable[[], object], *, warm: bool = True) -> float:
     """Return the seconds of one call, after another one that warms up."""
     if warm:
-        work()
+        call()
     start = time.perf_counter()
-    work()
+    call()
     return time.perf_counter() - start

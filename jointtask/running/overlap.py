@@ -50,12 +50,12 @@ def overlaps(sets: Mapping[str, Dataset | None]) -> list[Overlap]:
         One for each two that share an example: the same input, whatever its annotation, where both tell
         `input_digests`; the same `digests` otherwise.
     """
-    found = []
+    shared_pairs = []
     for (one, a), (other, b) in itertools.combinations(sets.items(), 2):
         if a is None or b is None:
             continue
-        part = "input_digests" if hasattr(a, "input_digests") and hasattr(b, "input_digests") else "digests"
-        first, second = (dict(zip(getattr(data, part), data.ids, strict=True)) for data in (a, b))
+        attribute = "input_digests" if hasattr(a, "input_digests") and hasattr(b, "input_digests") else "digests"
+        first, second = (dict(zip(getattr(data, attribute), data.ids, strict=True)) for data in (a, b))
         if ids := sorted((first[digest], second[digest]) for digest in first.keys() & second.keys()):
-            found.append(Overlap(one, other, ids))
-    return found
+            shared_pairs.append(Overlap(one, other, ids))
+    return shared_pairs

@@ -1,4 +1,4 @@
-"""Takes two examples through both tasks and the bridge before anything is trained: who breaks which contract."""
+"""Takes two examples through both tasks and the bridge before training, and names the part that breaks its contract."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def require_conforming(runfile: RunFile, registry: Registry, pair: Pair, train: 
             downstream.tensor("training_loss", (rows,), pair.downstream_loss, solved, condition.target)
         restored = bridge.call("restore", pair.bridge.restore, solved, reference)
         bridge.shape("restore", restored, (size, STATES), prefix=True)
-        found = upstream.call("its forward pass", pair.predict_upstream, batch)
-        energy = upstream.call("energy", pair.upstream.energy, found, base)
+        predicted = upstream.call("its forward pass", pair.predict_upstream, batch)
+        energy = upstream.call("energy", pair.upstream.energy, predicted, base)
         upstream.shape("energy", energy, (size,))
         if isinstance(pair.upstream, SurrogateTask):
-            upstream.tensor("training_loss", (size,), pair.upstream.training_loss, found, base)
+            upstream.tensor("training_loss", (size,), pair.upstream.training_loss, predicted, base)
         if not hasattr(pair.upstream, "reference"):
             raise upstream.fault("has no method reference", "one: an upstream task predicts a reference")
-        upstream.tensor("reference", (size, dimensions), pair.upstream.reference, found)
+        upstream.tensor("reference", (size, dimensions), pair.upstream.reference, predicted)
 
 
 def _batch(dataset: _Part, bridge: _Part, pair: Pair, train: Dataset) -> dict[str, Tensor]:
@@ -104,9 +104,9 @@ class _Part:
         self.what = f"the {title} '{name}' of {self.source}"
         self.device = device
 
-    def fault(self, found: str, expected: str) -> PluginError:
+    def fault(self, observed: str, expected: str) -> PluginError:
         return PluginError(
-            f"{self.what}: {found}; expected {expected}",
+            f"{self.what}: {observed}; expected {expected}",
             remedy="jointtask.testing checks the parts of a plugin one by one",
         )
 
@@ -126,7 +126,7 @@ class _Part:
         if (tuple(value.shape[: len(shape)]) if prefix else tuple(value.shape)) != shape:
             expected = f"({', '.join(map(str, shape))}, ...)" if prefix else str(shape)
             raise self.fault(f"{method} gave the shape {tuple(value.shape)}", expected)
-        self._place(method, value)
+        self._require_device(method, value)
 
     def rows(self, what: str, tree: Any, count: int) -> None:
         """Require tensors with one row a problem, on the device."""
@@ -135,9 +135,9 @@ class _Part:
         for tensor in tensors:
             if len(tensor) != count:
                 raise self.fault(f"{what} has {len(tensor)} rows", f"B * K, {count}")
-            self._place(what, tensor)
+            self._require_device(what, tensor)
 
-    def _place(self, what: str, tensor: Tensor) -> None:
+    def _require_device(self, what: str, tensor: Tensor) -> None:
         if tensor.device.type != self.device.type:
             raise self.fault(f"{what} gave a tensor on {tensor.device}", f"the batch's device, {self.device}")
 

@@ -1,4 +1,4 @@
-"""Joining the other processes of a run, which torchrun started, and leaving them with one message for all."""
+"""Joins the other processes of a run, which torchrun started, and leaves them with one message for all."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from jointtask.em.processes import ALONE, FAILED, World
 __all__ = ["joined"]
 
 PATIENCE = timedelta(minutes=30)
-"""How long a process waits in a batch for another that is silent and has not closed its connections."""
+"""Longest wait, within a batch, for a process that sends nothing and has not closed its connections."""
 
 
 @contextmanager
 def joined() -> Iterator[World]:
     """Join the run that this process is one of, by the environment that torchrun sets.
 
-    Leaving it with an error, one process lets the error through, to be shown; the others exit with the same code and
-    without a word. Leaving it without one, all leave when the leader does.
+    If the context is left with an error, the process that failed first raises it, to be shown; the others exit with the
+    same code, silently. If it is left without one, all processes wait for the leader.
 
     Yields
     ------
     World
-        Of one process if nothing says otherwise.
+        The processes; a single one where the environment names no others.
 
     Raises
     ------
     ConfigError
         If the environment is not what torchrun sets.
     RunError
-        If the other processes do not come.
+        If the other processes cannot be reached.
     """
     if _number("WORLD_SIZE", 1) == 1:
         yield ALONE
@@ -45,17 +45,17 @@ def joined() -> Iterator[World]:
     import torch.distributed as dist
 
     world = _join()
-    before = _on_sigterm(_ended)
+    before = _on_sigterm(_raise_ended)
     try:
         yield world
         with world.leader_first("end"):
             pass
         dist.destroy_process_group()
     except BaseException as error:
-        # Who is about to speak is not to be ended first by torchrun, which sees the others exit.
+        # Ignore SIGTERM from here: torchrun sends it when another process exits, and it would cut off our message.
         _on_sigterm(signal.SIG_IGN)
-        if not _speaks(world, error):
-            raise SystemExit(_failed(world)[1]) from None
+        if not _failed_first(world, error):
+            raise SystemExit(_first_failure(world)[1]) from None
         raise
     _on_sigterm(before)
 
@@ -73,7 +73,7 @@ def _join() -> World:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     try:
         store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
-        # torchrun starts all processes again where it is told to: they must not find what their forerunners said.
+        # torchrun may start all processes again (--max-restarts): they must not read what the earlier ones stored.
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         dist.init_process_group(
             backend, store=PrefixStore(f"torch {attempt}", store), rank=rank, world_size=size, timeout=PATIENCE
@@ -100,17 +100,17 @@ def _number(name: str, default: int | None = None) -> int:
     return int(value)
 
 
-def _speaks(world: World, error: BaseException) -> bool:
-    """Say that this process failed; return whether it was the first, which speaks for all."""
-    return _failed(world, _exit_code(error))[0] == world.rank
+def _failed_first(world: World, error: BaseException) -> bool:
+    """Store that this process failed; return whether it was the first to, which shows its error for all."""
+    return _first_failure(world, _exit_code(error))[0] == world.rank
 
 
-def _failed(world: World, code: int = 1) -> tuple[int, int]:
-    """Return which process failed first, and its exit code: this one and `code`, if none did before."""
-    with suppress(RuntimeError, ValueError):  # the store is gone: nobody is left to ask
-        said = world.store.compare_set(FAILED, "", f"{world.rank} {code}")
-        rank, _, known = bytes(said).decode().partition(" ")
-        return int(rank), int(known)
+def _first_failure(world: World, code: int = 1) -> tuple[int, int]:
+    """Return the rank and the exit code of the process that failed first: this one, with `code`, if none did."""
+    with suppress(RuntimeError, ValueError):  # the store went away with the process that kept it
+        stored = world.store.compare_set(FAILED, "", f"{world.rank} {code}")
+        rank, _, first_code = bytes(stored).decode().partition(" ")
+        return int(rank), int(first_code)
     return world.rank, code
 
 
@@ -122,12 +122,12 @@ def _exit_code(error: BaseException) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _ended(number: int, frame: FrameType | None) -> None:
+def _raise_ended(number: int, frame: FrameType | None) -> None:
     if sys.exception() is not None:
-        return  # this process is on its way out, and that error says more: another one's death, or a clean stop
+        return  # this process is ending already, with an error that says more
     raise RunError(
         "ended by SIGTERM before the run was finished",
-        cause="torchrun ended this process because another one of the run died, or somebody did",
+        cause="torchrun ended this process because another one of the run died, or the signal came from outside",
         remedy="run the same command again: it goes on from the last checkpoint",
     )
 
@@ -135,5 +135,5 @@ def _ended(number: int, frame: FrameType | None) -> None:
 def _on_sigterm(handler: Any) -> Any:
     try:
         return signal.signal(signal.SIGTERM, handler)
-    except ValueError:  # not in the main thread: signals are somebody else's there
+    except ValueError:  # outside of the main thread signals belong to the program around
         return None
