@@ -49,7 +49,7 @@ def draw(data: PanelData) -> list[Panel]:
     Parameters
     ----------
     data : PanelData
-        Of examples that are `Scene` and predictions that are `Reading`; references are angles in degrees.
+        Examples, each a `Scene`, and predictions, each a `Reading`; references are angles in degrees.
 
     Returns
     -------

@@ -16,9 +16,9 @@ class Reading:
     Attributes
     ----------
     probability : ndarray, (10,), float32
-        Of the digits 0 to 9.
+        Probabilities of the digits 0 to 9.
     angle : float
-        By how much it is rotated, in degrees from -180 to 180.
+        Rotation of the digit, in degrees from -180 to 180.
     """
 
     probability: NDArray[np.float32]

@@ -30,15 +30,15 @@ class Scene:
     Attributes
     ----------
     id : str
-        Its name.
+        Name of the scene in the data set.
     image : ndarray, (40, 40), uint8
         Ink is bright.
     digit : int
         0 to 9.
     angle : float
-        By how much the digit was rotated, in degrees: what the angle error is measured against.
+        Rotation of the digit, in degrees: the truth of the angle error.
     annotated : float
-        What the annotator wrote down for it, in degrees.
+        Rotation as annotated, in degrees.
     """
 
     id: str
@@ -58,7 +58,7 @@ def crop(image: Tensor, angle: Tensor, side: int = CROP) -> Tensor:
     angle : Tensor, (B, K)
         In degrees: by how much what is to be seen upright was rotated.
     side : int
-        Of the squares, in pixels.
+        Side of the squares, in pixels.
 
     Returns
     -------
@@ -110,11 +110,11 @@ def place(digit: Tensor, angle: Tensor, middle: Tensor, side: Tensor) -> Tensor:
     digit : Tensor, (M, 8, 8), float32
         Upright.
     angle : Tensor, (M,)
-        By how much each is rotated, in degrees.
+        Rotation of each piece, in degrees.
     middle : Tensor, (M, 2)
-        Where the middle of each lies, (x, y) from the middle of the frame, in pixels.
+        Middle of each piece, (x, y) from the middle of the frame, in pixels.
     side : Tensor, (M,)
-        How large each is drawn, in pixels.
+        Side at which each piece is drawn, in pixels.
 
     Returns
     -------

@@ -16,7 +16,7 @@ class Detection:
     Attributes
     ----------
     probability : ndarray, (512,), float32
-        That a sample belongs to the event.
+        Probability that a sample belongs to the event.
     interval : ndarray, (2,), float32
         Onset and offset, half-open, in samples.
     """

@@ -68,7 +68,7 @@ class IntervalBridge:
         Standard deviation of a marked end about the reference's, in samples, where the E-step adjusts the predicted
         interval; None where it adjusts the marked one.
     jitter : float
-        How far `augment` moves an end at most, in samples.
+        Largest displacement of an end by `augment`, in samples.
     flip : bool
         Whether `augment` turns recordings upside down.
     """

@@ -49,7 +49,7 @@ def draw(data: PanelData) -> list[Panel]:
     Parameters
     ----------
     data : PanelData
-        Of examples that are `Recording` and predictions that are `Detection`; references are half-open intervals in
+        Examples, each a `Recording`, and predictions, each a `Detection`; references are half-open intervals in
         samples. Change points are drawn where the batch has them.
 
     Returns

@@ -43,7 +43,7 @@ class Recording:
     Attributes
     ----------
     id : str
-        Its name.
+        Name of the recording in the data set.
     values : ndarray, (512,), float32
         The recording.
     label : ndarray, (512,), uint8

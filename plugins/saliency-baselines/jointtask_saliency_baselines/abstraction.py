@@ -73,7 +73,7 @@ def uniqueness(mixture: Mixture, centrality: Floats) -> NDArray[np.float64]:
     Parameters
     ----------
     mixture : Mixture
-        Of RGB colours in [0, 1], K components.
+        The mixture of RGB colours in [0, 1], of K components.
     centrality : ndarray, (K,), float
         d, the mean distance of the component's pixels to the centre of the image, in image sides.
 
@@ -105,7 +105,7 @@ def component_map(palette: Palette, belongs: Floats, weights: Floats, values: Fl
     belongs : ndarray, (colours, K), float
         Probability of each component given the colour.
     weights : ndarray, (K,), float
-        Of the components.
+        Weights of the components.
     values : ndarray, (K,), float
         Their saliency, in [0, 1].
 
@@ -128,7 +128,7 @@ def lift(values: Floats, weights: Floats) -> Floats:
     values : ndarray, (K,), float
         In [0, 1].
     weights : ndarray, (K,), float
-        Of the components.
+        Weights of the components.
 
     Returns
     -------

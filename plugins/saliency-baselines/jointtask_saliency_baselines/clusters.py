@@ -22,7 +22,7 @@ def similarity(layers: Map, weights: Floats) -> NDArray[np.float64]:
     layers : ndarray, (H, W, K), float32
         Probability of each component at each pixel.
     weights : ndarray, (K,), float
-        Of the components.
+        Weights of the components.
 
     Returns
     -------

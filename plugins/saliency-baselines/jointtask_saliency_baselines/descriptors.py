@@ -58,7 +58,7 @@ def window_masks(mask: NDArray[np.uint8], boxes: NDArray[np.integer[Any]]) -> ND
     Returns
     -------
     ndarray, (N, 16, 16), uint8
-        Of 255.
+        Shares of the object, 255 for 1.
     """
     scaled = mask * np.uint8(255)
     size = (MASK_SIDE, MASK_SIDE)

@@ -123,7 +123,7 @@ def solve_tree(
     Parameters
     ----------
     cues : sequence of ndarray, (R_l,), float
-        Of each layer, the finest first.
+        The cues of the regions of each layer, the finest layer first.
     parents : sequence of ndarray, (R_l,), int
         For each layer but the last, the region of the next that each region is part of.
     trust : sequence of float

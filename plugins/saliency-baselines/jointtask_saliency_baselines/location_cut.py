@@ -33,7 +33,7 @@ def location_cut(image: NDArray[np.uint8], prior: Floats, level: float = 0.2) ->
     Parameters
     ----------
     image : ndarray, (H, W, 3), uint8
-        RGB.
+        The image, RGB.
     prior : ndarray, (h, w), float
         Probability of the object, in [0, 1], of any size: it is stretched over the image.
     level : float

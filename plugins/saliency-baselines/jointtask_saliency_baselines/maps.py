@@ -44,7 +44,8 @@ def saliency_map(function: Callable[[Image], Map]) -> Callable[[Image], Map]:
     Parameters
     ----------
     function : callable
-        From an image (H, W, 3), uint8 RGB, of at most 512 x 512 pixels, to its map (H, W), float32 in [0, 1].
+        A function of an image (H, W, 3), uint8 RGB, of at most 512 x 512 pixels, that gives its map (H, W), float32 in
+        [0, 1].
 
     Returns
     -------

@@ -83,7 +83,7 @@ def fit(points: Floats, weights: Floats, components: int) -> Mixture:
     Returns
     -------
     Mixture
-        Of 1 to `components` components.
+        A mixture of 1 to `components` components.
 
     Raises
     ------

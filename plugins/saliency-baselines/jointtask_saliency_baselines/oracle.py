@@ -50,7 +50,7 @@ class Oracle:
     Attributes
     ----------
     name : str
-        Of the predictor, for its errors.
+        Name of the predictor, for its errors.
     propose : callable
         Gives the segments of an image.
     expected : Ridge
@@ -98,16 +98,16 @@ def best_union(segments: Segments, sizes: NDArray[np.int64], truth: NDArray[np.i
     Parameters
     ----------
     segments : ndarray, (S, N), bool
-        In order, at least one.
+        The segments in the order of their scores, at least one.
     sizes : ndarray, (N,), int64
-        Pixels of each superpixel.
+        Number of pixels of each superpixel.
     truth : ndarray, (N,), int64
-        Those of them that are on the object.
+        Number of those pixels that are on the object.
 
     Returns
     -------
     ndarray, (N,), bool
-        Of the smallest such K.
+        True on the superpixels of that union; of the smallest K where several are best.
     """
     unions: NDArray[np.bool_] = np.logical_or.accumulate(segments, axis=0)
     best: NDArray[np.bool_] = unions[_jaccard(unions, sizes, truth).argmax()]

@@ -94,9 +94,9 @@ def smooth(saliency: Floats, distances: Floats, share: float, weights: Floats) -
     distances : ndarray, (K, K), float
         Between the colours.
     share : float
-        Of the K colours that are the nearest, in [0, 1]; two at least.
+        Share of the K colours that count as the nearest, in [0, 1]; two at least.
     weights : ndarray, (K,), float
-        Of the colours, positive.
+        Weights of the colours, positive.
 
     Returns
     -------

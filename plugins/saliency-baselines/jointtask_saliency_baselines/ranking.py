@@ -21,7 +21,7 @@ class Ridge:
     Attributes
     ----------
     mean, scale : ndarray, (2 F,), float64
-        Of the features and their squares.
+        Mean and standard deviation of the features and of their squares.
     weights : ndarray, (2 F,), float64
     intercept : float
     """
@@ -46,7 +46,7 @@ def fit_ridge(features: Floats, targets: Floats, penalty: float = 1.0) -> Ridge:
         At least one row.
     targets : ndarray, (S,), float
     penalty : float
-        Of the squared weights, positive, beside the sum of the squared errors.
+        Factor on the sum of the squared weights, positive, beside the sum of the squared errors.
     """
     values = _with_squares(features)
     mean, scale = values.mean(axis=0), values.std(axis=0)
@@ -67,11 +67,11 @@ def diversify(scores: Floats, overlap: Floats, most: int, trade: float = _TRADE)
     scores : ndarray, (S,), float
         Expected overlap with an object.
     overlap : ndarray, (S, S), float
-        Between segments, in [0, 1].
+        Intersection over union of segments, in [0, 1].
     most : int
-        How many are wanted.
+        Number of segments that are wanted.
     trade : float
-        In [0, 1].
+        Weight of the score, in [0, 1]; the rest is the weight of the overlap with those chosen already.
 
     Returns
     -------

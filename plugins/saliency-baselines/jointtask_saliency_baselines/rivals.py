@@ -43,9 +43,9 @@ class Rival:
     method : str
         A key of `METHODS`.
     cut : "max-flow", "grabcut" or None
-        How the map is cut; None gives the map.
+        The way the map is cut; None leaves the map as it is.
     folder : pathlib.Path
-        Where maps and masks are kept, by the content of the image.
+        The folder in which maps and masks are kept, by the content of the image.
     """
 
     method: str

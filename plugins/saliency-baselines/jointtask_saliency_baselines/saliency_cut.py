@@ -60,7 +60,7 @@ def saliency_cut(image: Image, saliency: Floats, cut: Cut = "max-flow") -> Mask:
     Parameters
     ----------
     image : ndarray, (H, W, 3), uint8
-        RGB.
+        The image, RGB.
     saliency : ndarray, (H, W), float
         Finite, of any range: it is blurred and stretched to [0, 1].
     cut : {"max-flow", "grabcut"}

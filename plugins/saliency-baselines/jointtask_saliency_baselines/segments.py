@@ -48,7 +48,7 @@ def parametric_segments(graph: SuperpixelGraph) -> Segments:
     Parameters
     ----------
     graph : SuperpixelGraph
-        Of N superpixels.
+        The graph of N superpixels.
 
     Returns
     -------
@@ -69,12 +69,12 @@ def region_segments(graph: SuperpixelGraph) -> Segments:
     Parameters
     ----------
     graph : SuperpixelGraph
-        Of N superpixels.
+        The graph of N superpixels.
 
     Returns
     -------
     ndarray, (S, N), bool
-        As from `parametric_segments`.
+        The segments in the form of `parametric_segments`.
     """
     return distinct(_region_cuts(graph), graph)
 

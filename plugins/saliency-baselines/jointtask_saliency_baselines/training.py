@@ -17,10 +17,11 @@ def training_sample(context: Context, name: str, most: int) -> tuple[Dataset, ND
     Parameters
     ----------
     context : Context
+        Context that the predictor is built with.
     name : str
-        Of the predictor, for the error.
+        Name of the predictor, for the error.
     most : int
-        Number of examples that are enough.
+        Largest number of examples.
 
     Raises
     ------

@@ -35,9 +35,9 @@ class Library:
     Attributes
     ----------
     basis : Basis
-        Of the descriptors.
+        The principal axes of the descriptors.
     arrays : CachedArrays
-        Of each image `descriptor`, (100, 128), float16, and `mask`, (100, 16, 16), uint8, of 255.
+        The cached arrays of each image: `descriptor`, (100, 128), float16, and `mask`, (100, 16, 16), uint8, of 255.
     """
 
     basis: Basis

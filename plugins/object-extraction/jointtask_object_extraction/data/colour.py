@@ -25,13 +25,13 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     image : PIL.Image.Image
         Without transparency.
     profile : bytes or None
-        Its ICC profile. One of sRGB changes nothing; one that is broken, or of another colour space than the image's,
-        is ignored.
+        ICC profile of the image. One of sRGB changes nothing; one that is broken, or of another colour space than the
+        image's, is ignored.
 
     Returns
     -------
     image : PIL.Image.Image
-        Of mode RGB.
+        The image in mode RGB.
     note : str
         `CONVERTED`, `BROKEN`, or "" where no profile mattered.
     """

@@ -64,9 +64,9 @@ class FrameDataset:
     examples : sequence of FileExample
         The examples that are used.
     frames : CachedArrays
-        What the cache holds of these and others.
+        Frames of these examples and others, in the cache.
     rows : ndarray, (n,)
-        Where the cache holds each example.
+        Row of each example in the cache.
     names : sequence of str
         Names of the cached arrays that are a batch.
     notes : sequence of str

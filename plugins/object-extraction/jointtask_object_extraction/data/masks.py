@@ -44,9 +44,9 @@ def decode_mask(
     size : (int, int) or None
         Height and width of the image that it belongs to; None where there is no image.
     max_pixels : int
-        Refuse a mask with more, before any of them is decoded.
+        Largest number of pixels; a larger mask is refused before any of them is decoded.
     grey : bool
-        Take it for grey whatever its values are, so that a mask with none of 128 or more is empty.
+        Whether it is grey whatever its values are, so that a mask with none of 128 or more is empty.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def decode_map(path: Path, max_pixels: int) -> tuple[NDArray[np.float32], Encodi
     path : pathlib.Path
         An image file.
     max_pixels : int
-        Refuse a map with more, before any of them is decoded.
+        Largest number of pixels; a larger map is refused before any of them is decoded.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def decode_map(path: Path, max_pixels: int) -> tuple[NDArray[np.float32], Encodi
         In [0, 1]: grey or opacity over the whole range of its type (255, or 65535 of 16 bits); 0 or 1 if its values
         are 0 and 1, a palette or colours.
     encoding : Encoding
-        How it was read: "grey", "0/1", "alpha", "palette" or "colour".
+        The way it was read: "grey", "0/1", "alpha", "palette" or "colour".
 
     Raises
     ------
@@ -153,7 +153,7 @@ def squash_mask(mask: NDArray[np.bool_], side: int = FRAME) -> NDArray[np.bool_]
     mask : ndarray, (H, W), bool
         True on the object.
     side : int
-        Of the result, in pixels.
+        Side of the result, in pixels.
 
     Returns
     -------

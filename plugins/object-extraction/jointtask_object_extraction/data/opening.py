@@ -36,7 +36,7 @@ class DecodeError(DataError):
     path : pathlib.Path
         The file.
     problem : str
-        What is wrong, the same words for the same kind of fault.
+        Name of the kind of fault, the same for all faults of that kind.
     """
 
     def __init__(self, path: Path, problem: str, *, cause: str = "", remedy: str = "") -> None:

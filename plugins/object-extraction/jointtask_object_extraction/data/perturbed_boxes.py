@@ -52,7 +52,7 @@ def perturb(box: Tensor, random: Streams, *, noise: float, wrong: float) -> Tens
     box : Tensor, (B, 4), float32
         The true boxes, in frame units.
     random : Streams
-        Of the same B examples; each row draws as many numbers, whatever the settings.
+        Streams of the same B examples; each row draws as many numbers, whatever the settings.
     noise : float
         Standard deviation of each side's own error, as a share of the box's width or height.
     wrong : float
@@ -90,11 +90,11 @@ class PerturbedBoxes:
     Parameters
     ----------
     dataset : FrameDataset
-        Whose masks imply the true boxes.
+        The photographs, whose masks imply the true boxes.
     noise, wrong : float
-        As `perturb` has them.
+        Sizes of the errors, as `perturb` has them.
     seed : int
-        Of the perturbation.
+        Seed of the perturbation.
     """
 
     def __init__(self, dataset: FrameDataset, *, noise: float, wrong: float, seed: int) -> None:

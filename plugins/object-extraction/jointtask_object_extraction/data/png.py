@@ -78,7 +78,7 @@ def missing_rows(content: bytes, image: Image.Image) -> str:
     Parameters
     ----------
     content : bytes
-        From `Png`.
+        The `content` of a `Png`.
     image : PIL.Image.Image
         The same, decoded: rows without data are zero.
 

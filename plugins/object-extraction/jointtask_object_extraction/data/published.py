@@ -11,6 +11,8 @@ import attrs
 from attrs import frozen
 
 from jointtask.api import Component, Context, DataError
+from jointtask.tools.text import listing
+from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.settings import Duts, ImageFolder, ObjectExtractionData, PublishedData, Selection
 
 if TYPE_CHECKING:
@@ -29,19 +31,19 @@ class Layout:
     Attributes
     ----------
     title : str
-        What its authors call it.
+        Name that its authors give it.
     images : int
-        How many they publish.
+        Number of images that they publish.
     top : str
         The folder that holds everything; a `root` may be this folder or the one above.
     folders : sequence of (str, str)
         Images and masks, inside that folder; the first pair that is there is taken.
     page, terms : str
-        Where it comes from: the authors' page; the files to get there and what is known of their licence.
+        Origin: the authors' page; the files to get there and what is known of their licence.
     holds : str
         A pattern that the folder must match something of, where the names in `folders` tell nothing.
     unlabelled, encoding : str
-        As `ImageFolder` has them.
+        Settings of `ImageFolder` that it needs.
     """
 
     title: str
@@ -191,5 +193,4 @@ def _locate(layout: Layout, root: Path) -> tuple[Path, Path]:
 
 def _listing(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "nothing") + more
+    return listing([shown(name) for name in names], _SHOWN) or "nothing"

@@ -29,7 +29,7 @@ def read_text(path: Path, what: str) -> str:
     path : pathlib.Path
         The file.
     what : str
-        Its content, for the error: "list of ids".
+        Name of its content, for the error: "list of ids".
 
     Returns
     -------

@@ -50,7 +50,7 @@ class MapScores:
     Attributes
     ----------
     scores : mapping of str to float or ndarray
-        What each metric gives, by its name; empty if the map cannot be read.
+        Scores by the metric's name; empty if the map cannot be read.
     curves : ndarray, (3, 256), or None
         Precision, recall and F-measure by threshold, if they were asked for.
     inverted : bool
@@ -75,11 +75,11 @@ class ImageScores:
     Attributes
     ----------
     id : str
-        Of its mask.
+        Id of the mask.
     maps : sequence of MapScores or None
         One for each folder of predictions; None where it has no map.
     truth : Encoding or None
-        How the mask was read; None if it cannot be read.
+        Encoding of the mask; None if it cannot be read.
     empty : bool
         The mask has no object.
     fault : str
@@ -108,7 +108,7 @@ class Scorer:
     Attributes
     ----------
     masks : mapping of str to pathlib.Path
-        By id.
+        Masks by id.
     predictions : sequence of Predictions
         The folders.
     metrics : sequence of str

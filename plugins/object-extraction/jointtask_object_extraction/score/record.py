@@ -47,11 +47,11 @@ class FolderScores:
     Attributes
     ----------
     name, folder : str
-        What the tables call it, and where it is.
+        Name in tables, and path of the folder.
     images : int
-        How many were scored.
+        Number of images scored.
     scores : mapping of str to Value
-        By name.
+        Scores by name.
     missing, unmatched : sequence of str
         Masks without a map, and maps without a mask.
     unreadable : sequence of str
@@ -61,7 +61,7 @@ class FolderScores:
     per_image : mapping of str to ndarray, (masks,)
         The scores that are means over images, image by image; NaN where there is none.
     oddities : sequence of str
-        What is to be said of each image, "" for nothing.
+        Oddities of each image, "" for none.
     curves : ndarray, (3, 256), or None
         Precision, recall and F-measure by threshold, mean over images, if they were asked for.
     """
@@ -88,15 +88,15 @@ class ScoreTable:
     truth : str
         The folder of masks.
     ids : sequence of str
-        Of its masks.
+        Ids of the masks.
     unreadable : sequence of str
-        Those that cannot be read, and why.
+        Masks that cannot be read, and why.
     notes : sequence of str
-        How the masks were read, and what is odd about them.
+        Encodings of the masks, and what is odd about them.
     folders : sequence of FolderScores
-        As given.
+        Scores of each folder, in the order given.
     definitions : mapping of str to mapping
-        By score: its definition, which way is better, and whether it is shown in percent.
+        Definition of each score: its text, which way is better, and whether it is shown in percent.
     resamples : int
         Behind each interval.
     """

@@ -70,7 +70,7 @@ def summarise(
     truth : pathlib.Path
         The folder of masks.
     masks : Masks
-        What that folder holds.
+        Masks of that folder.
     """
     defined = definitions({name: metric(name) for name in scores.values()})
     columns = [[image.maps[position] or _NOTHING for image in scored] for position in range(len(predictions))]
