@@ -1,31 +1,45 @@
-"""How long `jointtask --help` takes: the median of many starts, beside an interpreter that does nothing.
+"""How long `jointtask --help` takes, with all plugins and with the core alone, beside what no command can avoid.
 
 python benchmarks/help.py
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import time
 
+from jointtask.registry.registry import load_registry
+
 STARTS = 21
 
 
-def seconds(arguments: list[str]) -> float:
+def seconds(arguments: list[str], environment: dict[str, str]) -> float:
     start = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True, env=os.environ | environment)
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Print both medians, taken in turns."""
-    nothing, shown = zip(
-        *((seconds(["-c", ""]), seconds(["-m", "jointtask", "--help"])) for _ in range(STARTS)), strict=True
-    )
-    print(f"python -c '': {statistics.median(nothing):.3f} s")
-    print(f"jointtask --help: {statistics.median(shown):.3f} s, median of {STARTS} (fastest {min(shown):.3f} s)")
+    """Print the median of each, taken in turns."""
+    others = [row.source.plugin for row in load_registry().rows() if row.source.plugin != "jointtask"]
+    cases = {
+        "python -c ''": (["-c", ""], {}),
+        "jointtask --help, the core alone": (
+            ["-m", "jointtask", "--help"],
+            {"JOINTTASK_DISABLE_PLUGINS": ",".join(others)},
+        ),
+        f"jointtask --help, with {', '.join(others)}": (["-m", "jointtask", "--help"], {}),
+        "python -c 'import torch'": (["-c", "import torch"], {}),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(STARTS):
+        for name, (arguments, environment) in cases.items():
+            taken[name].append(seconds(arguments, environment))
+    for name, values in taken.items():
+        print(f"{name}: {statistics.median(values):.3f} s, median of {STARTS} (fastest {min(values):.3f} s)")
 
 
 if __name__ == "__main__":
