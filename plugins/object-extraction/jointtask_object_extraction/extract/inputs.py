@@ -19,6 +19,10 @@ from jointtask_object_extraction.extract.outputs import Outputs
 __all__ = ["Job", "Plan", "Refused", "plan_extraction"]
 
 
+_LONGEST_NAME = 255
+"""Bytes of a file name: the limit of the file systems of Linux, macOS and Windows."""
+
+
 @frozen
 class Job:
     """One image to extract from.
@@ -151,13 +155,14 @@ def plan_extraction(
             cause="; ".join([*left_out, f"images end in {', '.join(sorted(SUFFIXES))}"]),
         )
     _refuse_outside(jobs, destination)
+    jobs, too_long = _separate_long_names(jobs, destination, outputs)
     jobs, colliding = _separate_collisions(jobs, destination, outputs)
     if existing == "refuse":
         _refuse_existing(jobs, destination, outputs)
     left = [job for job in jobs if existing != "skip" or not outputs.done(destination, job.name)]
     if already := sum(place in owners for place in walked):
         left_out = (*left_out, f"left out: {already:,} outputs of an earlier call")
-    return Plan(tuple(left), (*unread, *colliding), left_out, len(jobs) - len(left))
+    return Plan(tuple(left), (*unread, *too_long, *colliding), left_out, len(jobs) - len(left))
 
 
 def _place(path: Path) -> Path:
@@ -185,6 +190,19 @@ def _refuse_outside(jobs: Sequence[Job], destination: Path) -> None:
             + _lines([f"{shown(destination / parent)} leads to {shown(place)}" for parent, place in outside.items()]),
             remedy="remove the link, or choose another --to",
         )
+
+
+def _separate_long_names(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> tuple[list[Job], list[Refused]]:
+    """Return the jobs whose outputs all have names that the file system takes, and the images of the others."""
+    fitting, refused = [], []
+    for job in jobs:
+        longest = max(outputs.paths(destination, job.name), key=lambda path: len(os.fsencode(path.name)))
+        if len(os.fsencode(longest.name)) <= _LONGEST_NAME:
+            fitting.append(job)
+        else:
+            reason = f"the name of {shown(longest)} would be longer than {_LONGEST_NAME} bytes; rename the image"
+            refused.append(Refused(job.source, f"{reason}, or leave this output out with --save"))
+    return fitting, refused
 
 
 def _separate_collisions(jobs: Sequence[Job], destination: Path, outputs: Outputs) -> tuple[list[Job], list[Refused]]:

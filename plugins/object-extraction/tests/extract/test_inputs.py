@@ -87,3 +87,26 @@ def test_a_pipe_that_is_named_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(ConfigError, match="no regular file"):
         plan_extraction([tmp_path / "a.png"], tmp_path / "out", MASKS)
+
+
+@pytest.mark.parametrize(
+    ("stem", "kinds", "fits"),
+    [
+        ("a" * 243, ("masks", "cutouts", "boxes", "overlays"), True),
+        ("a" * 244, ("masks", "cutouts", "boxes", "overlays"), False),
+        ("a" * 246, ("masks",), True),
+        ("a" * 247, ("masks",), False),
+        ("写" * 81, ("overlays",), True),
+        ("写" * 82, ("overlays",), False),
+        ("é" * 122, ("boxes", "overlays"), False),
+    ],
+)
+def test_an_image_whose_outputs_would_have_too_long_a_name_is_refused_alone(
+    tmp_path: Path, stem: str, kinds: tuple[str, ...], fits: bool
+) -> None:
+    for name in (stem, "short"):
+        (tmp_path / f"{name}.png").write_bytes(b"")
+    planned = plan_extraction([tmp_path], tmp_path / "out", Outputs(kinds))
+    assert {job.name.name for job in planned.jobs} == ({stem, "short"} if fits else {"short"})
+    assert [refused.source.stem for refused in planned.refused] == ([] if fits else [stem])
+    assert all("longer than 255 bytes; rename the image" in refused.reason for refused in planned.refused)
