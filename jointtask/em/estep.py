@@ -24,7 +24,7 @@ from jointtask.em.target import NetworkTarget, Tempered
 from jointtask.registry.unchanged import Unchanged
 from jointtask.tools.text import listing
 
-__all__ = ["EStep", "Sampled", "sample_batch"]
+__all__ = ["EStep", "Sampled", "require_usable", "sample_batch"]
 
 
 @frozen(eq=False)
@@ -114,12 +114,12 @@ def sample_batch(pair: Pair, estep: EStep, round: int, batch: ExampleBatch, late
     grid, ids = pair.bridge.grid, batch.ids
     inputs = Unchanged(batch.tensors)
     base = pair.bridge.base(batch.tensors)
-    _require_usable(pair, "base", base, ids)
+    require_usable(pair, "base", base, ids)
     inputs.require(f"{pair.names['bridge']}: base")
     has = presence(pair.bridge, batch.tensors)
     reference, usable, upstream = _references(pair, batch, base, has)
     method = "reference, at no adjustment," if _annotation_scale(pair) is None else "admit"
-    _require_usable(pair, method, reference[:, grid.start], ids)
+    require_usable(pair, method, reference[:, grid.start], ids)
     inputs.require(f"{pair.names['upstream']}: its forward pass or energy")
     history = evolve(latents.history(batch.positions, base), upstream=upstream)
     log_q = log_proposal(estep.terms, batch.tensors, reference, usable, history)
@@ -197,7 +197,7 @@ def _annotation_scale(pair: Pair) -> float | None:
     return pair.bridge.annotation_scale if isinstance(pair.bridge, CentredBridge) else None
 
 
-def _require_usable(pair: Pair, method: str, reference: Tensor, ids: Sequence[str]) -> None:
+def require_usable(pair: Pair, method: str, reference: Tensor, ids: Sequence[str]) -> None:
     """Raise if a reference of an example, (B, D), is not finite or not usable."""
     good = pair.bridge.usable(reference) & torch.isfinite(reference).all(dim=1)
     if bool(good.all()):

@@ -10,6 +10,8 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from jointtask.api.bridge import Augmented
+from jointtask.api.errors import PluginError
 from jointtask.api.randomness import Streams, derive
 from jointtask.em.batches import ExampleBatch
 from jointtask.em.batchnorm import single_values_allowed
@@ -119,6 +121,11 @@ def _losses(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference
     inputs = Unchanged({**batch.tensors, "the reference": reference})
     augmented = pair.bridge.augment(batch.tensors, reference, Streams(mstep.seed, epoch, ids, "augment"))
     inputs.require(f"{pair.names['bridge']}: augment")
+    if not isinstance(augmented, Augmented):
+        raise PluginError(
+            f"{pair.names['bridge']}: augment gave a {type(augmented).__name__}; expected an Augmented",
+            remedy="see jointtask.api.bridge.Bridge for the contract",
+        )
     inputs = Unchanged({**augmented.batch, "the reference": augmented.reference, "the jittered": augmented.conditioned})
     learning = pair.learning
     losses: dict[str, Tensor] = {}

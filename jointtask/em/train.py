@@ -15,7 +15,7 @@ from jointtask.api.record import OWN, RoundRecord
 from jointtask.em.assembly import Assembly
 from jointtask.em.batches import Examples
 from jointtask.em.diagnostics import Diagnostics, round_record
-from jointtask.em.estep import Sampled, sample_batch
+from jointtask.em.estep import Sampled, require_usable, sample_batch
 from jointtask.em.kept import note_best, over, update_average, weights_in_use
 from jointtask.em.mstep import MStep, Step, epoch_order, train_batch
 from jointtask.em.predict import make_predictor
@@ -128,7 +128,9 @@ def maximise(assembly: Assembly, examples: Examples, state: State, autosave: Aut
             with timed(state, "data"):
                 batch = examples.batch(own.tolist(), share=share)
             with timed(state, "M-step"):
-                reference = _reference(pair.bridge.base(batch.tensors), own, state)
+                base = pair.bridge.base(batch.tensors)
+                require_usable(pair, "base", base, batch.ids)
+                reference = _reference(base, own, state)
                 rates = {role: optimizer.rate for role, optimizer in state.optimizers.items()}
                 step = train_batch(pair, mstep, state.epoch, batch, reference)
                 if runfile.em.average:

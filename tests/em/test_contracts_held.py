@@ -99,6 +99,16 @@ def test_the_reference_of_an_annotation_is_usable(bridge: Any, message: str, nam
         sample(make(bridge=bridge), SAMPLERS[name])
 
 
+class Loose(Interval):
+    def augment(self, batch: Any, reference: Tensor, random: Any) -> Any:
+        return batch, reference
+
+
+def test_augment_gives_an_augmented() -> None:
+    with pytest.raises(PluginError, match="the bridge: augment gave a tuple; expected an Augmented"):
+        learn(make(bridge=Loose))
+
+
 def changed(part: str) -> Callable[[Any, Any], Any]:
     """Return a sampler whose draws are changed by a function of the draws and the target."""
 
