@@ -38,7 +38,7 @@ from jointtask.registry.registry import load_registry
 from jointtask.runfile.load import load
 from jointtask.running.assemble import assemble
 from jointtask.running.directory import RunDirectory
-from jointtask.running.weights import fill
+from jointtask.running.weights import load_pair
 from jointtask.testing import TabulatedTarget
 from jointtask.tools.progress import SilentProgress
 
@@ -107,7 +107,7 @@ def trained_assembly(run: Path, overrides: Sequence[str]) -> Assembly:
     directory, registry = RunDirectory(run), load_registry()
     runfile = load(directory.config, ["run.device=cpu", *overrides], registry)
     work = assemble(runfile, registry, SilentProgress())
-    fill(work.pair, directory.read_model(), run, "measure with the version that trained it")
+    load_pair(work.pair, directory.read_model(), run, "measure with the version that trained it")
     return work
 
 

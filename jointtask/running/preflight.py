@@ -63,6 +63,8 @@ def require_conforming(runfile: RunFile, registry: Registry, pair: Pair, train: 
             downstream.tensor("training_loss", (rows,), pair.downstream_loss, solved, condition.target)
         restored = bridge.call("restore", pair.bridge.restore, solved, reference)
         bridge.shape("restore", restored, (size, STATES), prefix=True)
+        bare = {name: tensor for name, tensor in batch.items() if name not in pair.bridge.annotation}
+        upstream.call("its forward pass without the annotation", pair.predict_upstream, bare)
         predicted = upstream.call("its forward pass", pair.predict_upstream, batch)
         energy = upstream.call("energy", pair.upstream.energy, predicted, base)
         upstream.shape("energy", energy, (size,))

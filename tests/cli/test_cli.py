@@ -197,7 +197,7 @@ def test_plugins_lists_everything_beside_one_that_crashes(
     rows = {row["plugin"]: row for row in json.loads(out)}
     assert rows["odd"]["state"] == "failed"
     assert rows["light_plugin"]["provides"][:2] == ["task first-task", "task second-task"]
-    assert set(rows["jointtask"]) == {"plugin", "distribution", "version", "state", "provides", "reasons"}
+    assert set(rows["jointtask"]) == {"plugin", "distribution", "version", "module", "state", "provides", "reasons"}
 
 
 def test_components(call: Call, light_plugin: Path) -> None:

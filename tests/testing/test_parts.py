@@ -52,7 +52,7 @@ def jointtask_tasks():
     return component("odd", lambda settings, context: Odd())
 """,
         "upstream.name=odd",
-        r"the upstream task 'odd' of .*: it reads 'label', which is an annotation",
+        r"the upstream task 'odd' of .*: its forward pass without the annotation raised an error",
     ),
     "an energy that is a mean over the batch": (
         """

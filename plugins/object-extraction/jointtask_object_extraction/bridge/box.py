@@ -152,7 +152,7 @@ class BoxBridge:
         """
         if self.boxes == "given":
             return self._with_context(batch["box"])
-        if HAS_MASK in batch:
+        if HAS_MASK in batch and "box" in batch:
             box = torch.where(batch[HAS_MASK][:, None], mask_boxes(batch["mask"]), batch["box"])
             return self._with_context(box)
         return self._around(batch["mask"])

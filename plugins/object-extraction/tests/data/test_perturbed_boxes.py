@@ -9,7 +9,8 @@ import pytest
 import torch
 from jointtask_object_extraction.bridge.augment import Augmentation
 from jointtask_object_extraction.bridge.box import BoxBridge, box_grid
-from jointtask_object_extraction.data.folder import FolderDataset, image_folder
+from jointtask_object_extraction.data.folder import image_folder
+from jointtask_object_extraction.data.frames import FrameDataset
 from jointtask_object_extraction.data.perturbed_boxes import PerturbedBoxes, mask_boxes, overlap, perturb
 from jointtask_object_extraction.photograph import FRAME
 from jointtask_object_extraction.settings import ImageFolder
@@ -95,7 +96,7 @@ def test_the_data_set_conforms_and_changes_nothing_but_the_box(folder: ImageFold
 
     right = image_folder(attrs.evolve(folder, box_noise=0.0, wrong_boxes=0.0), jointtask_context)
     careless = image_folder(folder, jointtask_context)
-    assert isinstance(right, FolderDataset)
+    assert isinstance(right, FrameDataset)
     assert isinstance(careless, PerturbedBoxes)
     check_dataset(careless, bridge("given"))
     batch, other = careless.batch([3, 1]), right.batch([3, 1])
