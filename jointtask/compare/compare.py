@@ -26,7 +26,7 @@ from jointtask.running.lock import locked
 from jointtask.running.run import run
 from jointtask.running.same_run import require_same_run, versions_of
 from jointtask.running.signals import Signals
-from jointtask.tools.files import write_atomic
+from jointtask.tools.files import remove_leftovers, write_atomic
 from jointtask.tools.plain import to_plain
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def compare(plan: Plan, registry: Registry, *, fresh: bool, progress: Progress) 
     """
     outcomes: list[list[Outcome]] = [[] for _ in plan.arms]
     with locked(plan.folder, progress.say), Signals():
+        remove_leftovers(plan.folder)  # of a comparison that was killed
         try:
             for line in _same_settings(plan):
                 progress.say(line)

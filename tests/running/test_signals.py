@@ -79,7 +79,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> dict[
     [
         ("data", 1),
         ("prepare", 3),
-        ("upstream", 3),  # the first batch of the warm-up
+        ("upstream", 4),  # the first batch of the warm-up
         ("upstream", 9),
         ("downstream", 12),
         ("downstream", 40),

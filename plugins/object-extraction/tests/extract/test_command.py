@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,10 +21,9 @@ from jointtask_object_extraction.extract.images import Extractor, Summary, extra
 from jointtask_object_extraction.extract.inputs import Plan, plan_extraction
 from jointtask_object_extraction.extract.model import FunctionModel
 from jointtask_object_extraction.extract.outputs import DEFAULT, ENDINGS, Outputs
-from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
+from jointtask_object_extraction.photograph import Extraction, Photograph
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 from typer.testing import CliRunner
 
 from jointtask.api import ConfigError, LatentGrid, RunError, UserError
@@ -436,30 +435,26 @@ def test_command_refuses(tmp_path: Path, command: Callable[..., Any], arguments:
     assert not (tmp_path / "out").exists()
 
 
-def test_command_gives_a_run_its_frames(
+def test_command_gives_a_run_its_photographs(
     tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_directory = tmp_path / "run"
     run_directory.mkdir()
-    seen: list[tuple[Tensor, tuple[int, ...]]] = []
+    seen: list[tuple[int, ...]] = []
 
-    def predict(batch: Mapping[str, Tensor], examples: Sequence[Photograph]) -> list[Extraction]:
-        seen.extend((batch["image"], example.image.shape) for example in examples)
+    def predict(examples: Sequence[Photograph]) -> list[Extraction]:
+        seen.extend(example.image.shape for example in examples)
         return [red_object(example) for example in examples]
 
     def load(directory: Path, *, device: str, progress: object) -> object:
         assert (directory, device) == (run_directory, "cpu")
-        return SimpleNamespace(pair=SimpleNamespace(bridge=bridge), predict=predict)
+        return SimpleNamespace(pair=SimpleNamespace(bridge=bridge, device=torch.device("cpu")), predict=predict)
 
     monkeypatch.setattr("jointtask.load_predictor", load)
     arguments = (save(tmp_path / "a.png"), "--to", tmp_path / "out", "--model", run_directory, "--device", "cpu")
     bridge: object = BoxBridge(LatentGrid.product([[0]] * 4), input_size=8, output_size=8)
     assert command(*arguments).exit_code == 0
-    ((frame, shape),) = seen
-    assert frame.shape == (1, 3, FRAME, FRAME)
-    assert frame.dtype == torch.uint8
-    assert frame[0, :, 60, 60].tolist() == [255, 10, 20]
-    assert shape == (20, 30, 3)
+    assert seen == [(20, 30, 3)]
     bridge = object()
     error = command(*arguments, "--overwrite").exception
     assert isinstance(error, ConfigError)
