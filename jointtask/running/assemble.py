@@ -77,12 +77,12 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     component = registry.find("sampler", runfile.sampler.name)
     assert isinstance(component, SamplerComponent)  # the registry refuses any other record of this kind
     terms: dict[str, ProposalTerm] = {
-        table.name: registry.find("proposal", table.name).build(table.settings, context)
+        table.name: _build(registry, "proposal", table, context)
         for table in runfile.proposal
         if component.proposal == "all" or table.name in component.proposal
     }
     estep = EStep(
-        sampler=component.build(runfile.sampler.settings, context),
+        sampler=_build(registry, "sampler", runfile.sampler, context),
         terms=terms,
         estimate=runfile.sampler.estimate,
         draws=runfile.em.draws if runfile.sampler.estimate == "weighted" else 1,
@@ -124,7 +124,7 @@ def read_data(split: str, table: Table, registry: Registry, context: Context) ->
         If it cannot be used, naming the table.
     """
     try:
-        built: Dataset = registry.find("dataset", table.name).build(table.settings, context)
+        built: Dataset = _build(registry, "dataset", table, context)
     except DataError as error:
         error.message = f"[data.{split}] {error.message}"
         raise
@@ -132,17 +132,17 @@ def read_data(split: str, table: Table, registry: Registry, context: Context) ->
 
 
 def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tuple[Pair, Context]:
-    """Build the downstream task, the bridge and the upstream task, with weights that hang on the seed alone."""
+    """Build the downstream task, the bridge and the upstream task, with weights drawn from the seed alone."""
 
     def task(role: str, table: Any, known: Context) -> Any:
         torch.manual_seed(derive(runfile.run.seed, "weights", role))
-        module = registry.find("task", table.name).build(table.settings, known)
+        module = _build(registry, "task", table, known)
         layout = torch.channels_last if runfile.run.channels_last else torch.contiguous_format
         return module.to(device=known.device, memory_format=layout).eval()
 
     downstream = task("downstream", runfile.downstream, context)
     context = evolve(context, downstream=downstream)
-    bridge = registry.find("bridge", runfile.bridge.name).build(runfile.bridge.settings, context)
+    bridge = _build(registry, "bridge", runfile.bridge, context)
     context = evolve(context, bridge=bridge, grid=bridge.grid)
     pair = Pair(
         upstream=task("upstream", runfile.upstream, context),

@@ -30,7 +30,7 @@ def test_a_batch_holds_the_frames_and_their_annotation() -> None:
     assert (int(batch["digit"][0]), float(batch["angle"][0])) == (scene.digit, scene.annotated)
 
 
-def test_a_scene_hangs_on_its_seed_split_and_position_alone() -> None:
+def test_a_scene_depends_on_its_seed_split_and_position_alone() -> None:
     first, longer = make(), make(examples=60)
     assert longer.digests[:40] == first.digests == make().digests
     assert set(first.digests).isdisjoint(make(seed=1).digests)

@@ -25,7 +25,7 @@ def test_a_batch_holds_the_recordings_and_their_annotation() -> None:
     assert (batch["values"][0].numpy() == DATA.example(5).values).all()
 
 
-def test_a_recording_hangs_on_its_seed_split_and_position_alone() -> None:
+def test_a_recording_depends_on_its_seed_split_and_position_alone() -> None:
     assert make(examples=20).digests == DATA.digests[:20]
     assert set(DATA.digests).isdisjoint(make(seed=1).digests)
     assert set(DATA.digests).isdisjoint(make(split="test").digests)

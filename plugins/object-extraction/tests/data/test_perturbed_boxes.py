@@ -72,7 +72,7 @@ def test_a_share_of_the_boxes_lies_elsewhere() -> None:
     assert torch.equal(careless[~elsewhere], box[~elsewhere])
 
 
-def test_what_is_wrong_hangs_on_seed_and_id_alone() -> None:
+def test_what_is_wrong_depends_on_seed_and_id_alone() -> None:
     _, careless = drawn(0.1, 0.2)
     assert torch.equal(drawn(0.1, 0.2, count=7)[1], careless[:7])
     assert not torch.equal(drawn(0.1, 0.2, seed=1)[1], careless)
