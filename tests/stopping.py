@@ -6,11 +6,13 @@ import os
 from typing import Any
 
 import torch
+from attrs import evolve
 from torch import Tensor
-from toy import BumpData, Bumps, LabelPoints, Locate, LocateSettings, accuracy
+from toy import BumpData, Bumps, LabelPoints, Locate, LocateSettings
 
 from jointtask import hookimpl
-from jointtask.api import Component, Metric, NoSettings, PanelComponent, Summary
+from jointtask.api import Component, NoSettings, PanelComponent
+from jointtask.testing.trial import accuracy, accuracy_metric
 
 CALLS: dict[str, int] = {}
 """Calls of a part, by its name, until it sends the signal."""
@@ -93,9 +95,8 @@ def jointtask_datasets() -> list[Component]:
 
 @hookimpl
 def jointtask_metrics() -> list[Component]:
-    mean = Summary("share of samples labelled right, in [0, 1]", "higher", lambda scores: float(scores.mean()))
-    metric = Metric(_score, {"accuracy": mean})
-    return [Component("stopping-accuracy", NoSettings, lambda s, c: metric, "share of samples labelled right")]
+    build = lambda settings, context: evolve(accuracy_metric(settings, context), score=_score)  # noqa: E731
+    return [Component("stopping-accuracy", NoSettings, build, "share of samples labelled right")]
 
 
 @hookimpl

@@ -8,7 +8,7 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from jointtask.api import Component, Context, Metric, NoSettings, PanelComponent, Summary, hookimpl
+from jointtask.api import Component, NoSettings, PanelComponent, hookimpl
 from jointtask.testing.trial import (
     LENGTH,
     Find,
@@ -17,7 +17,7 @@ from jointtask.testing.trial import (
     Mark,
     Sequences,
     SequencesSettings,
-    accuracy,
+    accuracy_metric,
 )
 
 
@@ -69,11 +69,7 @@ def jointtask_datasets() -> list[Component]:
 
 @hookimpl
 def jointtask_metrics() -> list[Component]:
-    def build(settings: NoSettings, context: Context) -> Metric:
-        mean = Summary("share of samples labelled right, in [0, 1]", "higher", lambda scores: float(scores.mean()))
-        return Metric(accuracy, {"accuracy": mean})
-
-    return [Component("toy-accuracy", NoSettings, build, "share of samples labelled right")]
+    return [Component("toy-accuracy", NoSettings, accuracy_metric, "share of samples labelled right")]
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from jointtask.testing.bridges import check_bridge
 from jointtask.testing.datasets import check_dataset
 from jointtask.testing.metrics import check_metric
+from jointtask.testing.observers import check_observer
 from jointtask.testing.parts import check_parts
 from jointtask.testing.plugins import check_plugin
 from jointtask.testing.proposals import check_proposal_term
@@ -15,6 +16,7 @@ __all__ = [
     "check_bridge",
     "check_dataset",
     "check_metric",
+    "check_observer",
     "check_parts",
     "check_plugin",
     "check_proposal_term",

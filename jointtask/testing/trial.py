@@ -8,6 +8,7 @@ takes seconds, and needs nothing but the core.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,20 @@ from jointtask.api import (
     setting,
 )
 
-__all__ = ["Find", "Interval", "IntervalSettings", "Mark", "Sequences", "SequencesSettings", "accuracy"]
+__all__ = [
+    "RUN_FILE",
+    "Find",
+    "Interval",
+    "IntervalSettings",
+    "Mark",
+    "Sequences",
+    "SequencesSettings",
+    "accuracy",
+    "accuracy_metric",
+]
+
+RUN_FILE = Path(__file__).with_name("trial.toml")
+"""A run file for the pair: 8 examples, one epoch of warm-up, two rounds."""
 
 LENGTH = 64
 POINTS = 16
@@ -218,6 +232,12 @@ def accuracy(prediction: Tensor, example: Example) -> float:
     return float(((prediction >= 0.5).float() == example.label).double().mean())
 
 
+def accuracy_metric(settings: NoSettings, context: Context) -> Metric:
+    """Build the metric: the mean of `accuracy` over the examples."""
+    mean = Summary("share of positions labelled right, in [0, 1]", "higher", lambda scores: float(scores.mean()))
+    return Metric(accuracy, {"accuracy": mean})
+
+
 @hookimpl
 def jointtask_tasks() -> Sequence[Component]:
     """Give both tasks."""
@@ -244,12 +264,7 @@ def jointtask_datasets() -> Sequence[Component]:
 @hookimpl
 def jointtask_metrics() -> Sequence[Component]:
     """Give the metric."""
-
-    def build(settings: NoSettings, context: Context) -> Metric:
-        mean = Summary("share of positions labelled right, in [0, 1]", "higher", lambda scores: float(scores.mean()))
-        return Metric(accuracy, {"accuracy": mean})
-
-    return [Component("trial-accuracy", NoSettings, build, "share of positions labelled right")]
+    return [Component("trial-accuracy", NoSettings, accuracy_metric, "share of positions labelled right")]
 
 
 @hookimpl

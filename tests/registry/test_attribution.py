@@ -8,34 +8,11 @@ from pathlib import Path
 import pytest
 
 from jointtask import cli
+from jointtask.testing.trial import RUN_FILE
 
 PluginFile = Callable[..., str]
 TRIAL = "jointtask.testing.trial"
-SMALL = ("em.rounds=1", "em.warmup_epochs=0", "em.oracle_examples=0")
-
-RUN_FILE = """
-[run]
-name = "broken"
-device = "cpu"
-threads = 1
-[data.train]
-name = "trial-sequences"
-examples = 8
-[data.test]
-name = "trial-sequences"
-examples = 4
-[upstream]
-name = "trial-find"
-[downstream]
-name = "trial-mark"
-[bridge]
-name = "trial-interval"
-levels = [-2, 0, 2]
-[sampler]
-name = "exhaustive"
-[evaluate]
-metrics = ["trial-accuracy"]
-"""
+SMALL = ("em.rounds=1", "em.warmup_epochs=0", "sampler.name=exhaustive")
 
 IMPORTS = """
 import numpy as np
@@ -56,13 +33,12 @@ def call(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JOINTTASK_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("JOINTTASK_TRACEBACK", raising=False)
-    (tmp_path / "run.toml").write_text(RUN_FILE)
 
     def run(body: str, *sets: str, command: str = "run") -> tuple[int, str, str]:
         file = plugin_file(body)
         overrides = [word for text in (*SMALL, *sets) for word in ("--set", text)]
         with pytest.raises(SystemExit) as caught:
-            cli.main([command, "run.toml", "--plugin", file, "--plugin", TRIAL, *overrides])
+            cli.main([command, str(RUN_FILE), "--plugin", file, "--plugin", TRIAL, *overrides])
         captured = capsys.readouterr()
         return int(caught.value.code or 0), captured.out, captured.err
 

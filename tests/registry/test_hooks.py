@@ -13,6 +13,7 @@ from jointtask.api.errors import RunError
 from jointtask.api.record import RunRecord
 from jointtask.registry.discover import load_plugins
 from jointtask.registry.hooks import HOOKS
+from jointtask.testing.trial import RUN_FILE
 
 PluginFile = Callable[..., str]
 Run = Callable[..., RunRecord]
@@ -51,40 +52,13 @@ def jointtask_samplers():
     return [SamplerComponent("failing", NoSettings, build, "fails", exact=False, proposal="none")]
 """
 
-RUN_FILE = """
-[run]
-name = "watched"
-[data.train]
-name = "trial-sequences"
-examples = 8
-[data.test]
-name = "trial-sequences"
-examples = 4
-[upstream]
-name = "trial-find"
-[downstream]
-name = "trial-mark"
-[bridge]
-name = "trial-interval"
-levels = [-2, 0, 2]
-[sampler]
-name = "none"
-[em]
-warmup_epochs = 1
-rounds = 2
-oracle_examples = 0
-[evaluate]
-metrics = ["trial-accuracy"]
-"""
-
 
 @pytest.fixture
 def watched(tmp_path: Path, plugin_file: PluginFile, jointtask_run: Run) -> Callable[..., list[str]]:
     def run(*overrides: str) -> list[str]:
-        log, file = tmp_path / "log.txt", tmp_path / "run.toml"
-        file.write_text(RUN_FILE)
+        log = tmp_path / "log.txt"
         try:
-            jointtask_run(file, *overrides, plugins=(TRIAL, plugin_file(OBSERVER.format(log=str(log)))))
+            jointtask_run(RUN_FILE, *overrides, plugins=(TRIAL, plugin_file(OBSERVER.format(log=str(log)))))
         finally:
             lines = log.read_text().splitlines()
         return lines
@@ -93,15 +67,15 @@ def watched(tmp_path: Path, plugin_file: PluginFile, jointtask_run: Run) -> Call
 
 
 def test_observers_see_a_run_from_start_to_end(watched: Callable[..., list[str]]) -> None:
-    assert watched() == ["started watched 0", "round 0", "round 1", "round 2", "finished watched 1"]
+    assert watched() == ["started trial 0", "round 0", "round 1", "round 2", "finished trial 1"]
 
 
 def test_observers_see_a_run_fail(watched: Callable[..., list[str]], tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"the sampler 'failing' of odd\.py sha256:\w+ failed"):
         watched("sampler.name=failing")
     *before, last = (tmp_path / "log.txt").read_text().splitlines()
-    assert before == ["started watched 0", "round 0"]
-    assert last == "failed watched ValueError on purpose"
+    assert before == ["started trial 0", "round 0"]
+    assert last == "failed trial ValueError on purpose"
 
 
 def test_every_hook_has_a_test() -> None:
