@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -62,69 +63,8 @@ class Layout:
         return f"{self.title} comes from {self.page} ({self.terms}); nothing is downloaded"
 
 
-_DUTS = "http://saliencydetection.net/duts"
-_RESEARCH = "for academic research; its images are ImageNet's"
-
 LAYOUTS: Mapping[str, Layout] = {
-    "msra10k": Layout(
-        title="MSRA10K (THUS10000)",
-        images=10_000,
-        top="MSRA10K_Imgs_GT",
-        folders=[("Imgs", "Imgs")],
-        page="https://mmcheng.net/msra10k",
-        terms="MSRA10K_Imgs_GT.zip; its authors ask to be cited",
-    ),
-    "thur15k": Layout(
-        title="THUR15K",
-        images=15_531,
-        top="THUR15000",
-        folders=[(".", ".")],
-        page="https://mmcheng.net/gsal",
-        terms="THUR15000.zip; its authors ask to be cited, its images are Flickr's",
-        holds="*/Src",
-        unlabelled="skip",
-    ),
-    "oe": Layout(
-        title="OE",
-        images=10_183,
-        top="OE",
-        folders=[("image", "groundtruth")],
-        page="https://objectextraction.github.io",
-        terms="image.zip, groundtruth.zip, train.list, test.list, OD.list; no licence stated",
-    ),
-    "pascal-s": Layout(
-        title="PASCAL-S",
-        images=850,
-        top="PASCAL-S",
-        folders=[("datasets/imgs/pascal", "datasets/masks/pascal"), ("imgs/pascal", "masks/pascal")],
-        page="http://cbs.ic.gatech.edu/salobj",
-        terms="salObj.zip; its images are PASCAL VOC 2010's",
-        encoding="grey",
-    ),
-    "ecssd": Layout(
-        title="ECSSD",
-        images=1_000,
-        top="ECSSD",
-        folders=[("images", "ground_truth_mask")],
-        page="https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html",
-        terms="images.zip, ground_truth_mask.zip; published for research, no licence stated",
-    ),
-    "duts-train": Layout(
-        title="DUTS-TR",
-        images=10_553,
-        top="DUTS-TR",
-        folders=[("DUTS-TR-Image", "DUTS-TR-Mask")],
-        page=_DUTS,
-        terms=f"DUTS-TR.zip; {_RESEARCH}",
-    ),
-    "duts-test": Layout(
-        title="DUTS-TE",
-        images=5_019,
-        top="DUTS-TE",
-        folders=[("DUTS-TE-Image", "DUTS-TE-Mask")],
-        page=_DUTS,
-        terms=f"DUTS-TE.zip; {_RESEARCH}",
-    ),
+    name: Layout(**row) for name, row in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 }
 """By component name, and by split where each has an archive of its own."""
 

@@ -377,15 +377,12 @@ class TestAugment:
 
 
 @pytest.mark.shared
-def test_real_masks_survive_fifty_by_fifty() -> None:
+def test_real_masks_survive_fifty_by_fifty(duts: Path) -> None:
     cv2 = pytest.importorskip("cv2")
-    folder = Path(__file__).parents[5] / "shared" / "data" / "DUTS-TR"
-    if not folder.is_dir():
-        pytest.skip(f"no real masks at {folder}")
     bridge = make_bridge()
     scores = []
-    for name in (folder / "val.txt").read_text().split()[:60]:
-        mask = cv2.imread(str(folder / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) >= 128
+    for name in (duts / "val.txt").read_text().split()[:60]:
+        mask = cv2.imread(str(duts / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) >= 128
         frame = cv2.resize(mask.astype(np.float32), (224, 224), interpolation=cv2.INTER_AREA) >= 0.5
         batch = {
             "image": torch.zeros(1, 3, 224, 224, dtype=torch.uint8),

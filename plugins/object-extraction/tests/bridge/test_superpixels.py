@@ -159,14 +159,11 @@ def test_prepare_gives_the_same_from_any_thread() -> None:
 
 
 @pytest.mark.shared
-def test_about_a_quarter_of_a_real_image_is_boundary() -> None:
+def test_about_a_quarter_of_a_real_image_is_boundary(duts: Path) -> None:
     cv2 = pytest.importorskip("cv2")
-    folder = Path(__file__).parents[5] / "shared" / "data" / "DUTS-TR"
-    if not folder.is_dir():
-        pytest.skip(f"no real images at {folder}")
     term, shares = make_term(), []
-    for name in (folder / "val.txt").read_text().split()[:24]:
-        pixels = cv2.imread(str(folder / "images" / f"{name}.jpg"))[..., ::-1]
+    for name in (duts / "val.txt").read_text().split()[:24]:
+        pixels = cv2.imread(str(duts / "images" / f"{name}.jpg"))[..., ::-1]
         frame = np.ascontiguousarray(cv2.resize(pixels, (224, 224), interpolation=cv2.INTER_AREA).transpose(2, 0, 1))
         packed = torch.from_numpy(term.prepare({"image": torch.from_numpy(frame)}))
         shares.append(unpack_boundaries(packed[None]).float().mean().item())

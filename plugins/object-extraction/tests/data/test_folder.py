@@ -19,8 +19,6 @@ from PIL import Image
 
 from jointtask.api import Context, DataError, RunError
 
-SHARED = Path(__file__).parents[5] / "shared" / "data" / "DUTS-TR"
-
 
 @define
 class Recorder:
@@ -294,11 +292,8 @@ def test_a_full_disk_is_explained(folder: Folder, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/data/DUTS-TR beside the project")
-def test_real_pairs(tmp_path: Path) -> None:
-    settings = ImageFolder(
-        images=str(SHARED / "images"), masks=str(SHARED / "masks"), ids=str(SHARED / "val.txt"), limit=40
-    )
+def test_real_pairs(tmp_path: Path, duts: Path) -> None:
+    settings = ImageFolder(images=str(duts / "images"), masks=str(duts / "masks"), ids=str(duts / "val.txt"), limit=40)
     dataset = image_folder(settings, Context(torch.device("cpu"), workers=2, cache=tmp_path, progress=Recorder()))
     assert len(dataset) == 40
     assert any("masks read as 0/255, 40:" in note for note in dataset.notes)

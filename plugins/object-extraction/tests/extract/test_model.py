@@ -26,8 +26,6 @@ from jointtask.api import ConfigError, Context, NoSettings
 from jointtask.cli.app import app
 from jointtask.tools import SilentProgress
 
-DUTS = Path(__file__).parents[5] / "shared" / "data" / "DUTS-TR"
-
 
 def test_the_weights_are_small_finite_and_in_half_precision() -> None:
     path = SHIPPED / "model.safetensors"
@@ -104,15 +102,13 @@ def test_no_area_of_an_object_is_half_transparent(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.shared
-def test_the_model_cuts_objects_out_of_real_photographs(tmp_path: Path) -> None:
-    if not DUTS.is_dir():
-        pytest.skip(f"no photographs at {DUTS}")
+def test_the_model_cuts_objects_out_of_real_photographs(tmp_path: Path, duts: Path) -> None:
     context = Context(torch.device("cpu"), workers=1, cache=tmp_path, progress=SilentProgress())
     predict = shipped(NoSettings(), context)
     scores = []
-    for name in (DUTS / "val.txt").read_text().split()[:40]:
-        image = decode_image(DUTS / "images" / f"{name}.jpg", 10**8)
-        mask, _ = decode_mask(DUTS / "masks" / f"{name}.png", image.shape[:2], 10**8)
+    for name in (duts / "val.txt").read_text().split()[:40]:
+        image = decode_image(duts / "images" / f"{name}.jpg", 10**8)
+        mask, _ = decode_mask(duts / "masks" / f"{name}.png", image.shape[:2], 10**8)
         scores.append(iou(predict(Photograph(name, image, None)).probability, mask))
     # On all 600 the mean is above 0.88 with a standard deviation of about 0.15: 0.80 lies more than three standard
     # errors below, a false alarm in less than 1 of 1,000 versions of the model.

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -58,18 +57,6 @@ def probability(level: NDArray[Any]) -> NDArray[np.float32]:
     return (level / 255).astype(np.float32)
 
 
-def reference_maker() -> ModuleType:
-    pytest.importorskip("cv2")
-    spec = importlib.util.spec_from_file_location("make_pysod_reference", HERE / "make_pysod_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not module.ECSSD.is_dir():
-        pytest.skip(f"no real images at {module.ECSSD}")
-    return module
-
-
 def built() -> dict[str, Metric]:
     return {c.name: c.build(NoSettings(), None) for c in metric_components()}  # type: ignore[arg-type]  # context unused
 
@@ -101,8 +88,8 @@ def test_generated_maps_score_as_in_pysodmetrics(case: str) -> None:
 
 
 @pytest.mark.shared
-def test_real_pairs_score_as_in_pysodmetrics() -> None:
-    maker = reference_maker()
+def test_real_pairs_score_as_in_pysodmetrics(pysod_reference: ModuleType) -> None:
+    maker = pysod_reference
     stored = json.loads(maker.REFERENCE.read_text())
     assert [(row["id"], row["map"]) for row in stored["pairs"]] == maker.pairs()
     components = built()

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from jointtask_object_extraction.networks.localization import EightLayers, build_localization
-from jointtask_object_extraction.settings import Localization
-from torch import Tensor, nn
+from jointtask_object_extraction.networks.localization import EightLayers
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -102,9 +101,8 @@ def test_gradients_reach_every_parameter_and_groups_hold_them_all(paper: EightLa
     assert groups.keys() == {"convolutional", "connected"}
     assert [len(groups[name]) for name in ("convolutional", "connected")] == [10, 6]
     paper.energy(paper(_frames(1)), torch.tensor([[10.0, 20.0, 200.0, 210.0]])).sum().backward()
-    for name, parameter in paper.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().max() > 0, name
+    unmoved = [name for name, p in paper.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not unmoved
     paper.zero_grad(set_to_none=True)
 
 
@@ -119,17 +117,3 @@ def test_boxes_are_float32_under_bfloat16(paper: EightLayers) -> None:
         box = paper(batch)
     assert box.dtype == torch.float32
     assert not torch.equal(box, box.bfloat16().float())
-
-
-def test_build_makes_the_network_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[bool] = []
-
-    def network(*, release: bool) -> nn.Module:
-        made.append(release)
-        return nn.Identity()
-
-    monkeypatch.setattr("jointtask_object_extraction.networks.localization.EightLayers", network)
-    context: Any = None
-    build_localization(Localization(network="paper"), context)
-    build_localization(Localization(network="release"), context)
-    assert made == [False, True]

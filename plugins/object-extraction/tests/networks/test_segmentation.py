@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from jointtask_object_extraction.bridge.likelihood import MaskTarget
-from jointtask_object_extraction.networks.segmentation import FiveLayers, build_segmentation
-from jointtask_object_extraction.settings import Segmentation
-from torch import Tensor, nn
+from jointtask_object_extraction.networks.segmentation import FiveLayers
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -101,21 +98,6 @@ def test_gradients_reach_every_parameter_and_groups_hold_them_all(paper: FiveLay
     assert [len(groups[name]) for name in ("convolutional", "connected")] == [8, 2]
     target = MaskTarget(torch.ones(1, 50, 50, dtype=torch.bool), torch.ones(1), torch.zeros(1))
     paper.energy(paper(_crops(1)), target).sum().backward()
-    for name, parameter in paper.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().max() > 0, name
+    unmoved = [name for name, p in paper.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not unmoved
     paper.zero_grad(set_to_none=True)
-
-
-def test_build_makes_the_network_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[bool] = []
-
-    def network(*, release: bool) -> nn.Module:
-        made.append(release)
-        return nn.Identity()
-
-    monkeypatch.setattr("jointtask_object_extraction.networks.segmentation.FiveLayers", network)
-    context: Any = None
-    build_segmentation(Segmentation(network="paper"), context)
-    build_segmentation(Segmentation(network="release"), context)
-    assert made == [False, True]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import re
 from collections.abc import Callable
@@ -101,8 +100,8 @@ def test_a_perfect_folder_is_perfect(truth: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
-def test_fifty_real_pairs_score_as_in_pysodmetrics(tmp_path: Path) -> None:
-    maker = reference_maker()
+def test_fifty_real_pairs_score_as_in_pysodmetrics(tmp_path: Path, pysod_reference: ModuleType) -> None:
+    maker = pysod_reference
     stored = json.loads(maker.REFERENCE.read_text())
     for row in stored["pairs"]:
         image, real = maker.load(row["id"])
@@ -121,17 +120,6 @@ def test_fifty_real_pairs_score_as_in_pysodmetrics(tmp_path: Path) -> None:
         wanted = {name: pinned[name] for name in ("MAE", "S", "wF")} | {f"adp{x}": pinned[x][-1] for x in "FE"}
         for name, expected in wanted.items():
             assert float(row[name]) == pytest.approx(expected, rel=0, abs=1e-6), f"{row['image']} {name}"
-
-
-def reference_maker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_pysod_reference", HERE / "metrics" / "make_pysod_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not module.ECSSD.is_dir():
-        pytest.skip(f"no real images at {module.ECSSD}")
-    return module
 
 
 def as_8_bit(grey: Picture) -> Image.Image:
