@@ -166,15 +166,17 @@ class SyntheticObjects:
 class _Network:
     """What both networks are made from."""
 
-    network: Literal["paper", "release", "compact", "compact-mobilenet", "mobilenet"] = setting(
-        "compact", "architecture of the network"
-    )
+    network: Literal[
+        "paper", "release", "compact", "compact-mobilenet", "mobilenet", "efficientnet-lite0", "efficientnet-lite2"
+    ] = setting("compact", "architecture of the network")
     weights: str = setting(
         "", "safetensors file or URL with pretrained convolutions; empty: random", path=True, training_only=True
     )
     sha256: str = setting("", "sha256 of the weights, required for a URL", training_only=True, validator=_digest)
     input_size: int = setting(
-        0, "side of the image that `mobilenet` sees, in pixels, a multiple of 32; 0: its own", validator=_multiple_of_32
+        0,
+        "side of the image, in pixels, a multiple of 32, of networks on a pretrained encoder; 0: their own",
+        validator=_multiple_of_32,
     )
 
 
@@ -195,7 +197,11 @@ class Segmentation(_Network):
     overlap: float = setting(
         0.0, "weight of the soft Jaccard distance beside the cross entropy, in the M-step alone", ge=0
     )
-    depth: int = setting(1, "number of blocks of near and far context at the coarsest maps of `mobilenet`", ge=1)
+    depth: int = setting(
+        1,
+        "number of blocks of near and far context at the coarsest maps, of networks on a pretrained encoder",
+        ge=1,
+    )
 
 
 @frozen

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from jointtask.api import Batch, ConfigError, Context
 from jointtask_object_extraction.bridge.likelihood import BoxPrediction, BoxTask, MaskTask
-from jointtask_object_extraction.networks.mobilenet import encoder_and_head, mobilenet_encoder
+from jointtask_object_extraction.networks.encoder import PRETRAINED, encoder_and_head, pretrained_encoder
 from jointtask_object_extraction.networks.trunk import SmallEncoder, Trunk
 from jointtask_object_extraction.photograph import FRAME
 from jointtask_object_extraction.settings import Localization, Segmentation
@@ -17,15 +17,15 @@ __all__ = ["CompactLocalization", "CompactSegmentation", "SideHead", "compact_lo
 
 
 def compact_localization(settings: Localization, context: Context) -> CompactLocalization:
-    """Make the localization network `compact`, or on MobileNetV2 `compact-mobilenet` or `mobilenet`.
+    """Make the localization network `compact`, or one on a pretrained encoder.
 
     Raises
     ------
     ConfigError, RunError
         If the weights cannot be used.
     """
-    trunk = _trunk(settings, context, taps=(13, 17))
-    view = {"compact": 56, "compact-mobilenet": 160, "mobilenet": settings.input_size or 160}[settings.network]
+    trunk = _trunk(settings, context, strides=(16, 32))
+    view = {"compact": 56, "compact-mobilenet": 160}.get(settings.network, settings.input_size or 160)
     return CompactLocalization(trunk, view=view, predicts_scale=settings.scale == "predicted")
 
 
@@ -37,24 +37,23 @@ def compact_segmentation(settings: Segmentation, context: Context) -> CompactSeg
     ConfigError, RunError
         If the weights cannot be used.
     """
-    trunk = _trunk(settings, context, taps=(3, 6, 13))
+    trunk = _trunk(settings, context, strides=(4, 8, 16))
     if settings.network == "compact-mobilenet":
         return CompactSegmentation(trunk, input_size=96, output_size=24)
     return CompactSegmentation(trunk, input_size=64, output_size=16)
 
 
-def _trunk(settings: Localization | Segmentation, context: Context, taps: tuple[int, ...]) -> Trunk:
-    """Make the trunk that a run file asks for; `taps` are the scales of MobileNetV2."""
-    if settings.network in ("compact-mobilenet", "mobilenet"):
-        encoder = mobilenet_encoder(taps, settings, cache=context.cache)
-        return Trunk(encoder, encoder.channels, width=64)
+def _trunk(settings: Localization | Segmentation, context: Context, strides: tuple[int, ...]) -> Trunk:
+    """Make the trunk that a run file asks for; `strides` are those of the maps of a pretrained encoder."""
+    if settings.network in ("compact-mobilenet", *PRETRAINED):
+        encoder = pretrained_encoder(settings, strides, cache=context.cache)
+        return Trunk(encoder, width=64)
     if settings.weights:
         raise ConfigError(
             "the network 'compact' has no pretrained weights",
             remedy='remove `weights`, or choose `network = "compact-mobilenet"`',
         )
-    small = SmallEncoder()
-    return Trunk(small, small.channels, width=40)
+    return Trunk(SmallEncoder(), width=40)
 
 
 class SideHead(nn.Module):

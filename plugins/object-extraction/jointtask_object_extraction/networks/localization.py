@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from jointtask.api import Batch, ConfigError, Context
 from jointtask_object_extraction.bridge.likelihood import BoxTask
+from jointtask_object_extraction.networks.encoder import PRETRAINED
 from jointtask_object_extraction.networks.layers import Standardise, gaussian, parameters_by_kind, response_norm
 from jointtask_object_extraction.networks.weights import IMAGENET, load_convolutions, same_names
 from jointtask_object_extraction.photograph import FRAME
@@ -30,7 +31,7 @@ def build_localization(settings: Localization, context: Context) -> nn.Module:
     ConfigError
         If the weights cannot be used.
     """
-    if settings.network in ("compact", "compact-mobilenet", "mobilenet"):
+    if settings.network in ("compact", "compact-mobilenet", *PRETRAINED):
         from jointtask_object_extraction.networks.compact import compact_localization
 
         return compact_localization(settings, context)

@@ -1,4 +1,4 @@
-"""The segmentation network `mobilenet`: pretrained maps at four scales, and masks of half the crop's side."""
+"""The segmentation networks on a pretrained encoder: maps at four scales, and masks of half the crop's side."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from torch.nn import functional as F
 
 from jointtask.api import Context
 from jointtask_object_extraction.bridge.likelihood import MaskTask
+from jointtask_object_extraction.networks.efficientnet import EfficientNetLite
+from jointtask_object_extraction.networks.encoder import encoder_and_head, pretrained_encoder
 from jointtask_object_extraction.networks.layers import Standardise
-from jointtask_object_extraction.networks.mobilenet import MobileNetV2, encoder_and_head, mobilenet_encoder
+from jointtask_object_extraction.networks.mobilenet import MobileNetV2
 from jointtask_object_extraction.networks.trunk import convolution, see_whole
-from jointtask_object_extraction.networks.weights import MOBILENET_V2
 from jointtask_object_extraction.settings import Segmentation
 
 __all__ = ["PyramidSegmentation", "pyramid_segmentation"]
 
-_TAPS = (3, 6, 13, 17)
+_STRIDES = (4, 8, 16, 32)
 _WIDTH = 64
 _FINER = 2
 """Outputs along each side of a place of the finest maps."""
 
 
 def pyramid_segmentation(settings: Segmentation, context: Context) -> PyramidSegmentation:
-    """Make the segmentation network `mobilenet`.
+    """Make the segmentation network of a pretrained encoder.
 
     Raises
     ------
     ConfigError, RunError
         If the weights cannot be used.
     """
-    encoder = mobilenet_encoder(_TAPS, settings, cache=context.cache)
+    encoder = pretrained_encoder(settings, _STRIDES, cache=context.cache)
     return PyramidSegmentation(encoder, input_size=settings.input_size or 192, depth=settings.depth)
 
 
@@ -38,7 +39,7 @@ class PyramidSegmentation(MaskTask):
 
     Parameters
     ----------
-    encoder : MobileNetV2
+    encoder : MobileNetV2 or EfficientNetLite
         Gives maps at strides 4, 8, 16 and 32.
     input_size : int
         Side of the crops it is called with, in pixels, a multiple of 32.
@@ -56,11 +57,11 @@ class PyramidSegmentation(MaskTask):
     maps, by Shi et al., "Real-Time Single Image and Video Super-Resolution", CVPR 2016.
     """
 
-    def __init__(self, encoder: MobileNetV2, *, input_size: int, depth: int = 1) -> None:
+    def __init__(self, encoder: MobileNetV2 | EfficientNetLite, *, input_size: int, depth: int = 1) -> None:
         super().__init__()
         self.input_size = input_size
         self.output_size = input_size // 4 * _FINER
-        self.standardise = Standardise(MOBILENET_V2, white=1)
+        self.standardise = Standardise(encoder.scale, white=1)
         self.encoder = encoder
         self.lateral = nn.ModuleList(convolution(count, _WIDTH, kernel=1) for count in encoder.channels)
         self.near = convolution(_WIDTH, _WIDTH)

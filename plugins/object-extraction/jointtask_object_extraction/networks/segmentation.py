@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from jointtask.api import Context
 from jointtask_object_extraction.bridge.likelihood import MaskTask
+from jointtask_object_extraction.networks.encoder import PRETRAINED
 from jointtask_object_extraction.networks.layers import Standardise, gaussian, parameters_by_kind, response_norm
 from jointtask_object_extraction.networks.weights import CAFFE_RGB, load_convolutions, same_names
 from jointtask_object_extraction.settings import Segmentation
@@ -32,7 +33,7 @@ def _network(settings: Segmentation, context: Context) -> MaskTask:
         from jointtask_object_extraction.networks.compact import compact_segmentation
 
         return compact_segmentation(settings, context)
-    if settings.network == "mobilenet":
+    if settings.network in PRETRAINED:
         from jointtask_object_extraction.networks.modern import pyramid_segmentation
 
         return pyramid_segmentation(settings, context)

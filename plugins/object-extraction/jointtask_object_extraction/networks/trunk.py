@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from jointtask_object_extraction.networks.efficientnet import EfficientNetLite
 from jointtask_object_extraction.networks.layers import Standardise
+from jointtask_object_extraction.networks.mobilenet import MobileNetV2
 from jointtask_object_extraction.networks.weights import MOBILENET_V2
 
 __all__ = ["SmallEncoder", "Trunk", "convolution", "see_whole"]
@@ -20,20 +20,18 @@ class Trunk(nn.Module):
 
     Parameters
     ----------
-    encoder : torch.nn.Module
-        Maps images (B, 3, H, W) in [-1, 1] to a list of maps, finest first.
-    channels : sequence of int
-        Number of channels of each of the encoder's maps.
+    encoder : SmallEncoder, MobileNetV2 or EfficientNetLite
+        Maps images (B, 3, H, W) on its own scale to a list of maps, finest first.
     width : int
         Number of channels of the result.
     """
 
-    def __init__(self, encoder: nn.Module, channels: Sequence[int], width: int) -> None:
+    def __init__(self, encoder: SmallEncoder | MobileNetV2 | EfficientNetLite, width: int) -> None:
         super().__init__()
         self.width = width
-        self.standardise = Standardise(MOBILENET_V2, white=1)
+        self.standardise = Standardise(encoder.scale, white=1)
         self.encoder = encoder
-        self.lateral = nn.ModuleList(convolution(count, width, kernel=1) for count in channels)
+        self.lateral = nn.ModuleList(convolution(count, width, kernel=1) for count in encoder.channels)
         self.near = convolution(width, width)
         self.far = convolution(width, width, dilation=2)
         self.overall = nn.Linear(width, width)
@@ -64,9 +62,12 @@ class SmallEncoder(nn.Module):
     ----------
     channels : tuple of int
         Number of channels of the maps at each scale.
+    scale : InputScale
+        Scale of the images.
     """
 
     channels = (32, 48)
+    scale = MOBILENET_V2
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,6 +22,7 @@ from jointtask.tools import replacing
 
 __all__ = [
     "CAFFE_RGB",
+    "EFFICIENTNET_LITE",
     "IMAGENET",
     "MOBILENET_V2",
     "SQUEEZENET",
@@ -66,6 +67,9 @@ CAFFE_RGB = InputScale(mean=(123.0, 117.0, 104.0), std=(1.0, 1.0, 1.0))
 
 MOBILENET_V2 = InputScale(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
 """[-1, 1], for MobileNetV2 by its authors."""
+
+EFFICIENTNET_LITE = InputScale(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
+"""About [-1, 1], for EfficientNet-Lite by its authors."""
 
 
 def same_names(prefixes: Iterable[str]) -> dict[str, str]:
