@@ -57,7 +57,8 @@ class _LargeDepthwise(nn.Conv2d):
     """
 
     def forward(self, maps: Tensor) -> Tensor:
-        if maps.device.type != "cpu":
+        """Convolve maps (B, C, H, W)."""
+        if maps.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
             return super().forward(maps)
         with torch.autocast("cpu", enabled=False):
             return super().forward(maps.to(self.weight.dtype))
