@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tomllib
@@ -70,6 +71,7 @@ def export(
         "threshold": "0.5",
         "licence": licence or (_SHIPPED_LICENCE if directory == SHIPPED else "not stated"),
         "run": str(tomllib.loads(config)["run"]["name"]),
+        "weights": hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest(),
         "config": config,
     }
     progress.say("exporting")

@@ -6,18 +6,19 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from attrs import evolve, frozen
 
 from jointtask.api import ConfigError, Progress, RunError
-from jointtask.tools import open_progress
+from jointtask.tools import SilentProgress, open_progress
 from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.extract.backdrop import COLOURS, parse_background
 from jointtask_object_extraction.extract.cutter import Cutter
 from jointtask_object_extraction.extract.images import Extractor, Failure, Scored, Summary, extract_images
 from jointtask_object_extraction.extract.inputs import Job, Plan, Refused, plan_extraction
+from jointtask_object_extraction.extract.model import open_model
 from jointtask_object_extraction.extract.outputs import DEFAULT, ENDINGS, Outputs
 from jointtask_object_extraction.extract.prompts import give_boxes, parse_point
 from jointtask_object_extraction.extract.ranking import require_summary, write_summary
@@ -58,9 +59,9 @@ class _Options:
         background = parse_background(self.background)
         return Style(background=background, crop=self.crop, margin=self.margin, max_side=self.max_side)
 
-    def cutter(self, progress: Progress | None = None) -> Cutter:
-        device: Any = self.device
-        return Cutter(self.model, device=device, draws=self.draws, max_pixels=self.max_pixels, progress=progress)
+    def cutter(self, progress: Progress | None = None, threads: int = 0) -> Cutter:
+        model = open_model(self.model, self.device, progress or SilentProgress(), threads=threads)
+        return Cutter(model, draws=self.draws, max_pixels=self.max_pixels)
 
 
 def extract(
@@ -75,7 +76,7 @@ def extract(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", help="A run directory, an .onnx file of `jointtask export`, or a predictor.")
+        str, typer.Option("--model", help="A run directory, an exported .onnx file, shipped-onnx, or a predictor.")
     ] = "shipped",
     save: Annotated[
         str, typer.Option("--save", help=f"What to write, of {', '.join(ENDINGS)}; separated by commas.")
@@ -173,12 +174,12 @@ def _run(jobs: Sequence[Job], options: _Options, workers: int, progress: Progres
         progress.say(f"on {cutter.device}")
     _make_folder(to)
     extractor = Extractor(cutter, to, options.outputs, options.style(), options.overwrite)
-    return extract_images(jobs, lambda: extractor, progress=progress)
+    return extract_images(jobs, lambda threads: extractor, progress=progress)
 
 
-def _extractor(options: _Options) -> Extractor:
+def _extractor(options: _Options, threads: int) -> Extractor:
     """Make what a worker process extracts with."""
-    return Extractor(options.cutter(), options.to, options.outputs, options.style(), options.overwrite)
+    return Extractor(options.cutter(threads=threads), options.to, options.outputs, options.style(), options.overwrite)
 
 
 def _parse_kinds(save: str) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ __all__ = ["Cutter"]
 _ONE_COLOUR = 8
 """Greatest range of each channel in a photograph of one colour, in grey levels: what JPEG does to one."""
 
+_UNDER_HALF = np.nextafter(np.float32(0.5), np.float32(0))
+
 
 class Cutter:
     """Cuts objects out of photographs; one may be shared by threads.
@@ -143,7 +145,15 @@ class Cutter:
         photograph = self._read(image)
         if count == 1 or _odd(photograph):
             return [self(photograph)]
-        return [self._finish(photograph, probability) for probability in objects_in(self._model, photograph, count)]
+        cutouts: list[Cutout] = []
+        taken = np.zeros(photograph.image.shape[:2], dtype=np.float32)
+        for probability in objects_in(self._model, photograph, count):
+            cutout = self._finish(photograph, probability)
+            # Refined edges may cross: a pixel of which an object before has at least half is in no other mask.
+            cutout.room = np.where(taken < 0.5, 1 - taken, np.minimum(1 - taken, _UNDER_HALF))
+            taken = np.minimum(1, taken + cutout.alpha)
+            cutouts.append(cutout)
+        return cutouts
 
     def _read(self, image: Source | Photograph) -> Photograph:
         return image if isinstance(image, Photograph) else read_photograph(image, self.max_pixels)

@@ -160,7 +160,7 @@ class Extractor:
 
 
 def extract_images(
-    jobs: Sequence[Job], extractor: Callable[[], Extractor], *, workers: int = 1, progress: Progress
+    jobs: Sequence[Job], extractor: Callable[[int], Extractor], *, workers: int = 1, progress: Progress
 ) -> Summary:
     """Extract from many images; one that fails does not stop the others.
 
@@ -169,7 +169,8 @@ def extract_images(
     jobs : sequence of Job
         Images and what their outputs are called.
     extractor : callable
-        Makes the `Extractor`; called once in each process, and can be pickled where there are several.
+        Makes the `Extractor` with a number of threads, 0 for the library's own; called once in each process, and can be
+        pickled where there are several.
     workers : int
         Number of processes.
     progress : Progress
@@ -197,10 +198,10 @@ def extract_images(
 
 
 @contextmanager
-def _outcomes(jobs: Sequence[Job], extractor: Callable[[], Extractor], workers: int) -> Iterator[Iterator[Outcome]]:
+def _outcomes(jobs: Sequence[Job], extractor: Callable[[int], Extractor], workers: int) -> Iterator[Iterator[Outcome]]:
     """Give the outcomes of jobs in order; leaving the context early cancels those that have not begun."""
     if workers <= 1:
-        extract = extractor()
+        extract = extractor(0)
         yield map(extract, jobs)
         return
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (extractor, workers))
@@ -219,13 +220,10 @@ def _outcomes(jobs: Sequence[Job], extractor: Callable[[], Extractor], workers: 
 _extractor: Extractor | None = None
 
 
-def _start(extractor: Callable[[], Extractor], workers: int) -> None:
+def _start(extractor: Callable[[int], Extractor], workers: int) -> None:
     """Prepare a worker process: its share of the processor's cores, and its own copy of the model."""
-    import torch
-
     global _extractor
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
-    _extractor = extractor()
+    _extractor = extractor(max(1, (os.cpu_count() or 1) // workers))
 
 
 def _apply(job: Job) -> Outcome:

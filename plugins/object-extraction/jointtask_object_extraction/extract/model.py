@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,23 @@ from numpy.typing import NDArray
 from jointtask.api import ConfigError, Context, NoSettings, Progress
 from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["SHIPPED", "FunctionModel", "Model", "RunModel", "load_run", "load_shipped", "open_model", "shipped"]
+__all__ = [
+    "SHIPPED",
+    "_SHIPPED_ONNX",
+    "FunctionModel",
+    "Model",
+    "RunModel",
+    "load_run",
+    "load_shipped",
+    "open_model",
+    "shipped",
+]
 
 SHIPPED = Path(__file__).parents[1] / "model"
 """The run directory of the model that ships: its resolved run file, and its weights in half precision."""
 
+_SHIPPED_ONNX = "shipped-onnx"
+"""Name of the same model as an exported file, which needs no torch."""
 
 _INSTALL = "install it again: pip install --force-reinstall --no-deps jointtask-object-extraction"
 
@@ -146,18 +155,33 @@ class FunctionModel:
         )
 
 
-def open_model(model: str | Path, device: Any, progress: Progress) -> Model:
-    """Open a run directory, an exported model (.onnx), or a predictor named as in `evaluate.predictors`.
+def open_model(model: str | Path, device: Any, progress: Progress, *, threads: int = 0) -> Model:
+    """Open a run directory, an exported model, or a predictor named as in `evaluate.predictors`.
+
+    Parameters
+    ----------
+    model : str or path
+        A run directory, the .onnx file of an exported model, `shipped-onnx`, or the name of a predictor.
+    device : str or torch.device
+        Device of a run's networks; exported models run on the CPU.
+    progress : Progress
+        Receiver of what loading reports.
+    threads : int
+        Number of threads of one photograph, for torch in the whole process; 0 leaves it to the library.
 
     Raises
     ------
     ConfigError
-        If it is neither, or does not extract objects.
+        If it is none of these, or does not extract objects.
     """
-    if Path(model).suffix.lower() == ".onnx":
+    if model == _SHIPPED_ONNX or Path(model).suffix.lower() == ".onnx":
         from jointtask_object_extraction.export.runtime import open_onnx
 
-        return open_onnx(model)
+        return open_onnx(_shipped_onnx() if model == _SHIPPED_ONNX else model, threads=threads)
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
     from jointtask import named_predictor
 
     if model == "shipped":
@@ -167,6 +191,24 @@ def open_model(model: str | Path, device: Any, progress: Progress) -> Model:
     function = named_predictor(str(model), device=device, progress=progress)
     _require_extraction(function, str(model))
     return FunctionModel(function, str(model))
+
+
+def _shipped_onnx() -> Path:
+    """Return the file of the model that ships, exported.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing.
+    """
+    path = SHIPPED / "model.onnx"
+    if not path.is_file():
+        raise ConfigError(
+            "the model that ships comes without an exported file here",
+            cause=f"{path} is missing",
+            remedy="write one: jointtask export shipped --to model.onnx",
+        )
+    return path
 
 
 def load_run(directory: Path, device: Any, progress: Progress) -> RunModel:

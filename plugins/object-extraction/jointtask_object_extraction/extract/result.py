@@ -42,6 +42,8 @@ class Cutout:
         Why nothing was cut out; empty as a rule.
     posterior : ndarray, (H, W), float32, or None
         Mean of the probability under boxes drawn from their posterior; None if none were drawn.
+    room : ndarray, (H, W), float32, or None
+        Greatest opacity that other objects of the photograph leave to this one, in [0, 1]; None if there are no others.
     """
 
     photograph: Photograph
@@ -49,11 +51,14 @@ class Cutout:
     score: float
     note: str = ""
     posterior: NDArray[np.float32] | None = None
+    room: NDArray[np.float32] | None = None
 
     @cached_property
     def alpha(self) -> NDArray[np.float32]:
         """Opacity of the object, (H, W), in [0, 1]: edges at the photograph's resolution, without haze."""
         alpha = make_alpha(self.photograph.image, self.probability)
+        if self.room is not None:
+            alpha = np.minimum(alpha, self.room)
         opacity = self.photograph.alpha
         return alpha if opacity is None else alpha * (opacity.astype(np.float32) / np.float32(255))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jointtask_object_extraction.extract.cutter import Cutter
-from jointtask_object_extraction.extract.outputs import encode
+from jointtask_object_extraction.extract.outputs import encode, encode_labels
 from jointtask_object_extraction.extract.result import Cutout
 from jointtask_object_extraction.serve.options import Wanted
 
@@ -21,7 +21,7 @@ _KINDS = {"mask": "masks", "probability": "probability", "uncertainty": "uncerta
 
 
 def answer(cutter: Cutter, content: bytes, wanted: Wanted) -> tuple[bytes, str, Mapping[str, str]]:
-    """Cut out of a photograph.
+    """Cut one or several objects out of a photograph.
 
     Returns
     -------
@@ -37,22 +37,37 @@ def answer(cutter: Cutter, content: bytes, wanted: Wanted) -> tuple[bytes, str, 
     UserError
         If the photograph cannot be read, or box or point lie outside of it.
     """
-    cutout = cutter(content, box=wanted.box, point=wanted.point)
-    facts = _facts(cutout)
-    if wanted.output in ("json", "all"):
-        if wanted.output == "all":
-            facts |= {
-                name: _url(*_picture(cutout, wanted, name)) for name in ("cutout", "mask", "uncertainty", "overlay")
-            }
-        return json.dumps(facts).encode(), "application/json", {}
-    body, media = _picture(cutout, wanted, wanted.output)
-    return body, media, {"X-Object": json.dumps(facts)}
+    if wanted.objects > 1:
+        cutouts = cutter.objects(content, wanted.objects)
+    else:
+        cutouts = [cutter(content, box=wanted.box, point=wanted.point)]
+    size = _size(cutouts[0])
+    if wanted.output == "labels":
+        return encode_labels(cutouts), "image/png", {}
+    if wanted.output not in ("json", "all"):
+        body, media = _picture(cutouts[0], wanted, wanted.output)
+        return body, media, {"X-Object": json.dumps(size | _facts(cutouts[0]))}
+    objects = []
+    while cutouts:  # each leaves with its maps before the next is encoded
+        objects.append(_described(cutouts.pop(0), wanted))
+    described = size | ({"objects": objects} if wanted.objects > 1 else objects[0])
+    return json.dumps(described).encode(), "application/json", {}
+
+
+def _size(cutout: Cutout) -> dict[str, Any]:
+    height, width = cutout.photograph.image.shape[:2]
+    return {"size": [width, height]}
 
 
 def _facts(cutout: Cutout) -> dict[str, Any]:
-    height, width = cutout.photograph.image.shape[:2]
     box = None if cutout.box is None else list(cutout.box)
-    return {"size": [width, height], "box": box, "score": round(cutout.score, 4), "note": cutout.note}
+    return {"box": box, "score": round(cutout.score, 4), "note": cutout.note}
+
+
+def _described(cutout: Cutout, wanted: Wanted) -> dict[str, Any]:
+    """Return what is known of an object, with its pictures where all are wanted."""
+    pictures = ("cutout", "mask", "uncertainty", "overlay") if wanted.output == "all" else ()
+    return _facts(cutout) | {name: _url(*_picture(cutout, wanted, name)) for name in pictures}
 
 
 def _picture(cutout: Cutout, wanted: Wanted, output: str) -> tuple[bytes, str]:

@@ -18,7 +18,7 @@ _HERE = ("127.0.0.1", "localhost", "::1")
 
 def serve(
     model: Annotated[
-        str, typer.Option("--model", help="A run directory, an .onnx file of `jointtask export`, or a predictor.")
+        str, typer.Option("--model", help="A run directory, an exported .onnx file, shipped-onnx, or a predictor.")
     ] = "shipped",
     host: Annotated[str, typer.Option("--host", help="Address to listen at; the default is this machine alone.")] = (
         "127.0.0.1"

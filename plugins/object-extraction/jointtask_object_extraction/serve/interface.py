@@ -28,13 +28,21 @@ def openapi() -> dict[str, Any]:
     ]
     picture = {"schema": {"type": "string", "format": "binary"}}
     fault = {"schema": {"type": "object", "properties": {"error": {"type": "string"}}}}
+    one = {
+        "box": {"type": ["array", "null"], "items": {"type": "integer"}, "description": "x1, y1, x2, y2 in pixels"},
+        "score": {"type": "number", "description": "expected intersection over union"},
+        "note": {"type": "string", "description": "why nothing was cut out; empty as a rule"},
+    }
     facts = {
         "type": "object",
         "properties": {
             "size": {"type": "array", "items": {"type": "integer"}, "description": "width, height"},
-            "box": {"type": ["array", "null"], "items": {"type": "integer"}, "description": "x1, y1, x2, y2 in pixels"},
-            "score": {"type": "number", "description": "expected intersection over union"},
-            "note": {"type": "string", "description": "why nothing was cut out; empty as a rule"},
+            **one,
+            "objects": {
+                "type": "array",
+                "items": {"type": "object", "properties": one},
+                "description": "in the place of box, score and note, where several objects are asked for",
+            },
         },
     }
     form = {

@@ -12,10 +12,16 @@ from jointtask_object_extraction.extract.backdrop import COLOURS, parse_backgrou
 from jointtask_object_extraction.extract.prompts import parse_box, parse_point
 from jointtask_object_extraction.extract.style import FORMATS, Style
 
-__all__ = ["OPTIONS", "OUTPUTS", "Option", "Wanted", "read_options"]
+__all__ = ["OPTIONS", "OUTPUTS", "SEVERAL", "Option", "Wanted", "read_options"]
 
-OUTPUTS = ("cutout", "mask", "probability", "uncertainty", "overlay", "json", "all")
+OUTPUTS = ("cutout", "mask", "probability", "uncertainty", "overlay", "labels", "json", "all")
 """What a request may ask for: a picture, the box and score as JSON, or JSON with all pictures in it."""
+
+SEVERAL = ("labels", "json", "all")
+"""What a request for several objects may ask for: the other outputs are pictures of one object."""
+
+_MOST_OBJECTS = 8
+"""Objects of one request at most: each has maps of the photograph's size in memory."""
 
 _LONGEST = 20_000
 
@@ -30,6 +36,8 @@ class Wanted:
         One of `OUTPUTS`.
     box, point : tuple of float or None
         Where the object is, in pixels of the photograph.
+    objects : int
+        Number of objects at most.
     style : Style
         How the cut-out is shown.
     suffix : str
@@ -39,6 +47,7 @@ class Wanted:
     output: str
     box: tuple[float, float, float, float] | None
     point: tuple[float, float] | None
+    objects: int
     style: Style
     suffix: str
 
@@ -97,6 +106,11 @@ OPTIONS: Mapping[str, Option] = {
         "x1,y1,x2,y2 about the object, in pixels of the photograph",
     ),
     "point": Option(parse_point, {"type": "string", "example": "120,90"}, "x,y on the object, in pixels"),
+    "objects": Option(
+        _number(int, 1, _MOST_OBJECTS),
+        {"type": "integer", "minimum": 1, "maximum": _MOST_OBJECTS, "default": 1},
+        f"number of objects at most; for more than one, output is {', '.join(SEVERAL[:-1])} or {SEVERAL[-1]}",
+    ),
     "background": Option(
         _background, {"type": "string", "default": "none"}, f"none, blur, {', '.join(COLOURS)} or #rrggbb"
     ),
@@ -135,8 +149,11 @@ def read_options(given: Mapping[str, str]) -> Wanted:
                 values[name] = OPTIONS[name].read(text.strip())
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error.message}", cause=error.cause, remedy=error.remedy) from error
-    if "box" in values and "point" in values:
-        raise ConfigError("box and point exclude each other")
+    output, objects = values.get("output", "cutout"), values.get("objects", 1)
+    if sum(["box" in values, "point" in values, objects > 1]) > 1:
+        raise ConfigError("box, point and several objects exclude each other")
+    if objects > 1 and output not in SEVERAL:
+        raise ConfigError(f"the output '{output}' is a picture of one object", remedy=f"ask for {', '.join(SEVERAL)}")
     style = Style(
         background=values.get("background"),
         crop=values.get("crop", False),
@@ -144,4 +161,4 @@ def read_options(given: Mapping[str, str]) -> Wanted:
         max_side=values.get("max_side", 0),
     )
     suffix = style.require(FORMATS[values.get("format", "png")])
-    return Wanted(values.get("output", "cutout"), values.get("box"), values.get("point"), style, suffix)
+    return Wanted(output, values.get("box"), values.get("point"), objects, style, suffix)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from jointtask_object_extraction import Cutter
 from jointtask_object_extraction.export.runtime import open_onnx
+from jointtask_object_extraction.extract import model
 from jointtask_object_extraction.extract.model import load_run
 from jointtask_object_extraction.photograph import Photograph
 from PIL import Image
@@ -95,6 +100,7 @@ def test_the_file_says_what_it_is(small: Path) -> None:
     given = session.get_modelmeta().custom_metadata_map
     assert given["jointtask"] == "object-extraction"
     assert given["run"] == "small"
+    assert given["weights"] == hashlib.sha256((small / "small" / "model.safetensors").read_bytes()).hexdigest()
     assert json.loads(given["classes"]) == ["background", "object"]
     assert given["licence"] == "not stated"
     assert "224" in given["frame"]
@@ -127,6 +133,53 @@ main(["extract", folder, "--to", folder + "/out", "--model", model])
     assert done.returncode == 0, done.stderr
     assert "3 done, 0 failed" in done.stdout
     assert len(list((tmp_path / "out").glob("*-mask.png"))) == 3
+
+
+@pytest.mark.slow
+def test_worker_processes_use_it_without_torch_and_write_the_same_bytes(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for photograph in photographs()[:4]:
+        Image.fromarray(photograph.image).save(tmp_path / "images" / f"{photograph.id}.png")
+    # A module of this name before torch itself: whatever imports it ends, in worker processes too.
+    (tmp_path / "poison" / "torch").mkdir(parents=True)
+    (tmp_path / "poison" / "torch" / "__init__.py").write_text("raise SystemExit('torch was imported')")
+    path = os.pathsep.join([str(tmp_path / "poison"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    for workers in ("1", "2"):
+        command = [sys.executable, "-m", "jointtask", "extract", str(tmp_path / "images"), "--workers", workers]
+        command += ["--to", str(tmp_path / workers), "--model", str(small / "small.onnx")]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path}
+        )
+        assert done.returncode == 0, done.stderr
+        assert "4 done, 0 failed" in done.stdout
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in ("1", "2"))
+    assert len(one) == 16
+    assert one == two
+
+
+@pytest.mark.slow
+def test_the_shipped_model_is_found_as_a_file_by_its_name(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "SHIPPED", tmp_path)
+    with pytest.raises(UserError, match="without an exported file") as caught:
+        Cutter("shipped-onnx")
+    assert "jointtask export shipped" in caught.value.remedy
+    shutil.copy(small / "small.onnx", tmp_path / "model.onnx")
+    photograph = photographs()[0]
+    np.testing.assert_array_equal(
+        Cutter("shipped-onnx")(photograph).probability, Cutter(small / "small.onnx")(photograph).probability
+    )
+
+
+def test_the_file_that_ships_was_exported_from_the_weights_that_ship() -> None:
+    path = model.SHIPPED / "model.onnx"
+    if not path.is_file():
+        pytest.skip("no exported file ships with this version")
+    given = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).get_modelmeta().custom_metadata_map
+    assert given["weights"] == (model.SHIPPED / "model.sha256").read_text().split()[0]
+    weights = (model.SHIPPED / "model.safetensors").stat().st_size
+    assert weights + path.stat().st_size < 25_000_000
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def run(
     to.mkdir(parents=True, exist_ok=True)
     cutter = Cutter(FunctionModel(predict, "red"), max_pixels=max_pixels)
     extractor = Extractor(cutter, to, outputs, overwrite=overwrite)
-    return extract_images(jobs, lambda: extractor, progress=SilentProgress())
+    return extract_images(jobs, lambda threads: extractor, progress=SilentProgress())
 
 
 def plan(given: Sequence[Path], to: Path, kinds: Sequence[str] = ALL, *, overwrite: bool = False) -> Plan:

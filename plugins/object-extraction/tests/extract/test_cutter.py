@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -233,6 +234,21 @@ def test_several_objects_are_found_one_after_the_other(cutter: Cutter) -> None:
     assert iou(union, masks[0] | masks[1]) > 0.8
     with pytest.raises(ConfigError):
         cutter.objects(image, 0)
+
+
+def test_refined_masks_of_objects_that_touch_do_not_cross() -> None:
+    image = cv2.blur(np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8), (5, 5))
+    bright = image.mean(axis=2)
+    first = np.where(bright > np.quantile(bright, 0.6), np.float32(0.6), np.float32(0.4))
+    maps = iter((first, np.full_like(first, 0.9)))  # the second object is all that the first is not
+
+    def predict(photograph: Photograph) -> Extraction:
+        return Extraction(next(maps), None)
+
+    results = Cutter(FunctionModel(predict, "maps")).objects(image, 2)
+    assert len(results) == 2
+    assert sum(result.mask.astype(int) for result in results).max() == 1
+    assert sum(result.alpha for result in results).max() < 1.001
 
 
 def test_drawn_boxes_judge_the_result_and_do_not_change_it(cutter: Cutter) -> None:

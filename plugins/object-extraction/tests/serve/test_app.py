@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import io
 import json
@@ -55,8 +56,9 @@ class RedModel:
         raise AssertionError
 
     def _extract(self, photograph: Photograph) -> Extraction:
-        red = photograph.image[..., 0] > 150
-        return Extraction(np.where(red, 0.9, 0.1).astype(np.float32), None)
+        red = photograph.image[..., 0].astype(int)
+        found = red > max(150, red.max() - 30)
+        return Extraction(np.where(found, 0.95, 0.002).astype(np.float32), None)
 
 
 def picture(height: int = 60, width: int = 80, format: str = "PNG") -> bytes:
@@ -69,6 +71,22 @@ def picture(height: int = 60, width: int = 80, format: str = "PNG") -> bytes:
 
 
 PICTURE = picture()
+
+
+def two_objects() -> bytes:
+    """A photograph with two objects, one of them red enough for `RedModel` only where the other is not."""
+    image = np.full((60, 80, 3), 40, np.uint8)
+    image[..., 2] = np.arange(80, dtype=np.uint8)
+    image[5:30, 5:35] = (220, 30, 40)
+    image[40:55, 50:75] = (160, 90, 40)
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def picture_in(url: str) -> Any:
+    with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+        return np.asarray(image)
 
 
 @pytest.fixture
@@ -134,9 +152,37 @@ def test_facts_come_as_json_with_pictures_or_without(client: TestClient) -> None
     assert post(client, output="json", point="30,25").json()["box"] is not None
 
 
+def test_several_objects_come_each_with_mask_box_and_score(client: TestClient) -> None:
+    two = client.post("/extract?objects=3&output=all", content=two_objects()).json()
+    assert two["size"] == [80, 60]
+    assert [set(each) for each in two["objects"]] == [
+        {"box", "score", "note", "cutout", "mask", "uncertainty", "overlay"}
+    ] * 2
+    boxes = [each["box"] for each in two["objects"]]
+    masks = [picture_in(each["mask"]) >= 128 for each in two["objects"]]
+    for mask, (x1, y1, x2, y2) in zip(masks, boxes, strict=True):
+        assert mask[y1:y2, x1:x2].sum() == mask.sum() > 0
+    assert not (masks[0] & masks[1]).any()
+    labels = client.post("/extract?objects=3&output=labels", content=two_objects())
+    assert labels.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(labels.content)) as image:
+        np.testing.assert_array_equal(np.asarray(image), masks[0] + 2 * masks[1])
+    facts = client.post("/extract?objects=3&output=json", content=two_objects()).json()
+    assert [set(each) for each in facts["objects"]] == [{"box", "score", "note"}] * 2
+    # one object, and a photograph with none, come in the same form
+    assert len(post(client, output="json", objects="4").json()["objects"]) == 1
+    grey = io.BytesIO()
+    Image.new("RGB", (80, 60), "grey").save(grey, "PNG")
+    (nothing,) = post(client, grey.getvalue(), output="json", objects="4").json()["objects"]
+    assert (nothing["box"], nothing["note"]) == (None, "it is of one colour")
+
+
 @pytest.mark.parametrize(
     "options",
     [
+        {"objects": "0"}, {"objects": "9"}, {"objects": "2.5"}, {"objects": "all"}, {"objects": "2"},
+        {"objects": "2", "output": "mask"}, {"objects": "2", "output": "json", "box": "1,1,9,9"},
+        {"objects": "2", "output": "all", "point": "3,3"},
         {"output": "everything"}, {"boks": "1,2,3,4"}, {"box": "1,2,3"}, {"box": "5,5,5,9"}, {"box": "a,b,c,d"},
         {"point": "nan,1"}, {"point": "3"}, {"point": "900,900"}, {"box": "900,900,950,950"},
         {"box": "1,1,9,9", "point": "3,3"}, {"background": "/etc/passwd"}, {"background": "../photo.png"},
