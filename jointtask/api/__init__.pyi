@@ -18,6 +18,7 @@ from .component import (
     PanelComponent,
     SamplerComponent,
     TrainedComponent,
+    TrivialComponent,
     deferred,
 )
 from .dataset import Dataset, MemoryDataset
@@ -93,6 +94,7 @@ __all__ = [
     "Target",
     "Task",
     "TrainedComponent",
+    "TrivialComponent",
     "UpstreamTask",
     "UserError",
     "__version__",

@@ -25,6 +25,7 @@ __all__ = [
     "PanelComponent",
     "SamplerComponent",
     "TrainedComponent",
+    "TrivialComponent",
     "deferred",
 ]
 
@@ -120,6 +121,19 @@ class TrainedComponent(Component):
     """
 
     directory: Path = field(kw_only=True)
+
+
+@frozen
+class TrivialComponent(Component):
+    """A predictor that gives the same whatever its input: every run of its bridges is scored beside it by default.
+
+    Attributes
+    ----------
+    bridges : tuple of str
+        Names of the bridges whose predictions it makes.
+    """
+
+    bridges: tuple[str, ...] = field(kw_only=True)
 
 
 @frozen

@@ -43,7 +43,8 @@ class Arm:
         """Return the run file of its run number `seed`, from 0, inside the folder of the comparison."""
         table = self.runfile.run
         name = f"{self.name}-seed-{table.seed + seed}"
-        evaluate = evolve(self.runfile.evaluate, predictors=())  # they are scored once, for the whole comparison
+        # Predictors are scored once, for the whole comparison.
+        evaluate = evolve(self.runfile.evaluate, predictors=(), trivial=False)
         run = evolve(table, name=name, output=str(folder), seed=table.seed + seed)
         return evolve(self.runfile, run=run, evaluate=evaluate)
 

@@ -16,6 +16,7 @@ from jointtask.compare.arms import Plan
 from jointtask.compare.outcome import Outcome
 from jointtask.running.assemble import assemble
 from jointtask.running.autosave import StoppedError
+from jointtask.running.beside import names_beside
 from jointtask.running.finish import predictor_scores
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Scored:
 def score_predictors(
     plan: Plan, outcomes: Sequence[Sequence[Outcome]], registry: Registry, progress: Progress
 ) -> Scored:
-    """Score the predictors that the reference arm names, on its data, or take the scores from `comparison.json`.
+    """Score the predictors beside the reference arm on its data, or take the scores from `comparison.json`.
 
     Parameters
     ----------
@@ -51,10 +52,11 @@ def score_predictors(
     position = [arm.name for arm in plan.arms].index(plan.reference)
     arm = plan.arms[position]
     record = next((outcome for outcome in outcomes[position] if isinstance(outcome, RunRecord)), None)
-    names = arm.runfile.evaluate.predictors
+    names = names_beside(arm.runfile, registry)
     if record is None or not names or not record.scores:
         return Scored()
-    used = [part for part in arm.runfile.components() if part[0] in ("metric", "predictor", "dataset")]
+    used = [part for part in arm.runfile.components() if part[0] in ("metric", "dataset")]
+    used += [("predictor", name) for name in names]
     data = {name: known.get("fingerprint") for name, known in record.data.items()}
     of = json.dumps([sorted(map(list, used)), registry.versions(used), data], sort_keys=True, default=str)
     before = _read(plan)

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import attrs
 
-from jointtask.api.component import Command, SamplerComponent
+from jointtask.api.component import Command, SamplerComponent, TrivialComponent
 from jointtask.api.errors import PluginError
 from jointtask.registry.kinds import Kind
 from jointtask.registry.settings import type_name
@@ -43,6 +43,8 @@ def verify(kind: Kind, item: Any) -> None:
         raise PluginError(f"{what}: {problem}")
     if isinstance(item, SamplerComponent) and not _is_proposal(item.proposal):
         raise PluginError(f"{what}: proposal must be 'all', 'none' or a tuple of names of terms, got {item.proposal!r}")
+    if isinstance(item, TrivialComponent) and not _is_names(item.bridges):
+        raise PluginError(f"{what}: bridges must be a tuple of names of bridges, got {item.bridges!r}")
     if problem := _settings_problem(kind, item.settings):
         raise PluginError(f"{what}: {problem}")
 
@@ -61,7 +63,11 @@ def _build_problem(build: Callable[..., Any]) -> str:
 
 
 def _is_proposal(value: object) -> bool:
-    return value in ("all", "none") or (isinstance(value, tuple) and all(isinstance(name, str) for name in value))
+    return value in ("all", "none") or _is_names(value)
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
 
 
 def _settings_problem(kind: Kind, settings: Any) -> str:

@@ -211,6 +211,9 @@ class EvaluateTable:
         validator=_distinct,
         component="predictor",
     )
+    trivial: bool = setting(
+        True, "whether the trivial predictor that the bridge's plugin gives, if any, is scored beside the run too"
+    )
 
 
 @frozen

@@ -26,6 +26,7 @@ from jointtask.em.processes import ALONE, World
 from jointtask.registry.contract_metric import distinct_summaries
 from jointtask.registry.registry import Registry
 from jointtask.runfile.schema import RunFile, RunTable, Table
+from jointtask.running.beside import build_beside
 from jointtask.running.device import resolve_device
 from jointtask.running.overlap import overlaps
 from jointtask.running.preflight import require_conforming
@@ -100,7 +101,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         pair=pair,
         estep=estep,
         metrics=score_metrics([*runfile.evaluate.metrics, *runfile.evaluate.each_round], registry, context),
-        predictors={name: _build_default(registry, "predictor", name, context) for name in runfile.evaluate.predictors},
+        predictors=build_beside(runfile, registry, context),
         observers=_observers(runfile.observer if world.leader else (), registry, context),
         world=world,
     )
@@ -167,7 +168,10 @@ def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tup
 
 def score_metrics(names: Sequence[str], registry: Registry, context: Context) -> dict[str, Metric]:
     """Build metrics by name, each once."""
-    metrics = {name: _build_default(registry, "metric", name, context) for name in names}
+    metrics = {}
+    for name in names:
+        component = registry.find("metric", name)
+        metrics[name] = component.build(component.settings(), context)
     distinct_summaries(metrics)
     return metrics
 
@@ -210,8 +214,3 @@ def _observers(tables: Sequence[Table], registry: Registry, context: Context) ->
 
 def _build(registry: Registry, kind: str, table: Table, context: Context) -> Any:
     return registry.find(kind, table.name).build(table.settings, context)
-
-
-def _build_default(registry: Registry, kind: str, name: str, context: Context) -> Any:
-    component = registry.find(kind, name)
-    return component.build(component.settings(), context)

@@ -48,19 +48,26 @@ def constant_predictions(predictor: Predictor, dataset: Dataset) -> list[str]:
     ids = [dataset.ids[position] for position in positions]
     if len(set(dataset.digests[: len(ids)])) < 2:
         return []
-    frames = predictor.predict_frames(dataset.batch(positions), ids)
-    grid = predictor.pair.bridge.grid.states
-    span = (grid.amax(dim=0) - grid.amin(dim=0)).to(frames.reference).clamp(min=1e-12)
-    advice = "train longer (em.warmup_epochs) or change {}.optimizer.rate; look at the pictures first."
-    found = []
-    if float(_range(frames.reference / span)) < SAME:
-        found.append(
-            f"The upstream network predicts the same reference for {len(ids)} different examples: "
-            + advice.format("upstream")
-        )
-    if float(_range(frames.frame)) < SAME:
-        found.append(f"The pair predicts the same for {len(ids)} different examples: " + advice.format("downstream"))
-    return found
+    batch, pair = dataset.batch(positions), predictor.pair
+    reference = predictor.predict_frames(batch, ids).reference
+    grid = pair.bridge.grid
+    span = (grid.states.amax(dim=0) - grid.states.amin(dim=0)).to(reference).clamp(min=1e-12)
+    first = reference[:1].expand_as(reference)
+    # Drawn into one reference, what the downstream network makes of different inputs can be compared.
+    with torch.inference_mode():
+        bare = {name: tensor.to(pair.device) for name, tensor in batch.items() if name not in pair.bridge.annotation}
+        solved = pair.predict_downstream(pair.bridge.condition(bare, reference[:, None]).input)
+        restored = pair.bridge.restore(solved, first[:, None])
+    ranges = {
+        "upstream": ("predicts the same reference", (grid.difference(reference, first) / span).abs().max()),
+        "downstream": ("gives the same", (restored.amax(dim=0) - restored.amin(dim=0)).max()),
+    }
+    return [
+        f"The {role} network {does} for {len(ids)} different examples: train longer (em.warmup_epochs) or change "
+        f"{role}.optimizer.rate; look at the pictures first."
+        for role, (does, difference) in ranges.items()
+        if role in pair.learning and float(difference) < SAME
+    ]
 
 
 @torch.inference_mode()
@@ -85,9 +92,5 @@ def constant_outputs(assembly: Assembly) -> list[str]:
         f"The {role} network gives the same for two different examples: its output does not depend on its input, and "
         "training may not change that. Look at its last layers."
         for role, output in outputs.items()
-        if all(torch.equal(leaf[0], leaf[1]) for leaf in leaves(output))
+        if role in pair.learning and all(torch.equal(leaf[0], leaf[1]) for leaf in leaves(output))
     ]
-
-
-def _range(values: torch.Tensor) -> torch.Tensor:
-    return (values.amax(dim=0) - values.amin(dim=0)).max()

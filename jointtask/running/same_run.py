@@ -37,7 +37,8 @@ def _deciding_nothing(runfile: RunFile) -> tuple[str, ...]:
 
 def versions_of(assembly: Assembly) -> dict[str, Any]:
     """Return what a run's outcome depends on beside its run file: versions, device, threads, data."""
-    parts, aside = list(assembly.runfile.components()), _deciding_nothing(assembly.runfile)
+    aside = _deciding_nothing(assembly.runfile)
+    parts = [*assembly.runfile.components(), *(("predictor", name) for name in assembly.predictors)]
     return {
         "jointtask": version("jointtask"),
         "python": platform.python_version(),
@@ -129,8 +130,12 @@ def _resolved(directory: RunDirectory, registry: Registry) -> Mapping[str, Any]:
 
 def _aside(key: str, kinds: Sequence[str]) -> bool:
     """Say whether a setting may differ between two calls of one run: it decides nothing of what is learnt."""
-    tables = {"observer": "observer", "metric": "evaluate", "predictor": "evaluate.predictors"}
-    return key in _ASIDE or any(f"{key}.".startswith(f"{tables[kind]}.") for kind in kinds)
+    tables = {
+        "observer": ["observer"],
+        "metric": ["evaluate"],
+        "predictor": ["evaluate.predictors", "evaluate.trivial"],
+    }
+    return key in _ASIDE or any(f"{key}.".startswith(f"{table}.") for kind in kinds for table in tables[kind])
 
 
 def _other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

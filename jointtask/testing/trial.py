@@ -22,6 +22,7 @@ from jointtask.api import (
     Batch,
     Component,
     Condition,
+    ConfigError,
     Context,
     LatentGrid,
     MemoryDataset,
@@ -29,6 +30,7 @@ from jointtask.api import (
     NoSettings,
     Streams,
     Summary,
+    TrivialComponent,
     derive,
     hookimpl,
     setting,
@@ -269,12 +271,22 @@ def jointtask_metrics() -> Sequence[Component]:
 
 @hookimpl
 def jointtask_predictors() -> Sequence[Component]:
-    """Give a predictor that a trained pair has to beat."""
+    """Give the predictors that a trained pair has to beat."""
 
-    def build(settings: NoSettings, context: Context) -> Any:
+    def threshold(settings: NoSettings, context: Context) -> Any:
         return lambda example: (example.values > 0.5).float()
 
-    return [Component("trial-threshold", NoSettings, build, "values above one half")]
+    def mean(settings: NoSettings, context: Context) -> Any:
+        if context.train is None:
+            raise ConfigError("trial-mean: no training data", remedy="name it in a run file's evaluate.predictors")
+        label = context.train.batch(range(len(context.train)))["label"].mean(dim=0)
+        return lambda example: label
+
+    summary = "the mean training label, whatever the sequence"
+    return [
+        Component("trial-threshold", NoSettings, threshold, "values above one half"),
+        TrivialComponent("trial-mean", NoSettings, mean, summary, bridges=("trial-interval",)),
+    ]
 
 
 def _part(reference: Tensor) -> Tensor:

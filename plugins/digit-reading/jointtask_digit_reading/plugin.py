@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jointtask import hookimpl
-from jointtask.api import Component, NoSettings, PanelComponent, deferred
+from jointtask.api import Component, NoSettings, PanelComponent, TrivialComponent, deferred
 from jointtask_digit_reading.settings import AngleAdjustment, Orientation, Reader, RotatedDigits
 
 
@@ -75,14 +75,21 @@ def jointtask_metrics() -> Sequence[Component]:
 
 @hookimpl
 def jointtask_predictors() -> Sequence[Component]:
-    """Give the predictor that a trained pair has to beat."""
+    """Give the predictors that a trained pair has to beat."""
     return [
         Component(
             "mean-digits",
             NoSettings,
             deferred("jointtask_digit_reading.predictors:mean_digits"),
             "the mean training digit and the angle that correlate best",
-        )
+        ),
+        TrivialComponent(
+            "commonest-digit",
+            NoSettings,
+            deferred("jointtask_digit_reading.predictors:commonest_digit"),
+            "how often each digit is annotated, and the mean angle, whatever the image",
+            bridges=("angle-adjustment",),
+        ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a trained pair has to beat: mean digits, turned every way."""
+"""What a trained pair has to beat: mean digits, turned every way, and an answer that ignores the image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jointtask.api import ConfigError, Context, NoSettings
 from jointtask_digit_reading.reading import Reading
 from jointtask_digit_reading.scene import Scene, crop
 
-__all__ = ["mean_digits"]
+__all__ = ["commonest_digit", "mean_digits"]
 
 _STEP = 10
 """Degrees between two angles that are tried."""
@@ -25,13 +25,7 @@ def mean_digits(settings: NoSettings, context: Context) -> Callable[[Scene], Rea
     ConfigError
         If there is no training data to learn from.
     """
-    if context.train is None:
-        raise ConfigError(
-            "mean-digits: no training data",
-            cause="this predictor is the mean of the training digits, turned upright as annotated",
-            remedy="name it in evaluate.predictors of a run file, which has training data",
-        )
-    batch = context.train.batch(range(len(context.train)))
+    batch = _annotated(context, "mean-digits")
     upright = _normalised(crop(batch["image"].float(), batch["angle"].float())[:, 0])
     means = _normalised(torch.stack([upright[batch["digit"] == digit].sum(dim=0) for digit in range(10)]))
     angle = torch.arange(-180, 180, _STEP, dtype=torch.float32)
@@ -44,6 +38,33 @@ def mean_digits(settings: NoSettings, context: Context) -> Callable[[Scene], Rea
         return Reading(probability.numpy().astype(np.float32), float(angle[best]))
 
     return predict
+
+
+def commonest_digit(settings: NoSettings, context: Context) -> Callable[[Scene], Reading]:
+    """Build `commonest-digit`: the share of each training digit, and the mean direction of the annotated angles.
+
+    Raises
+    ------
+    ConfigError
+        If there is no training data to learn from.
+    """
+    batch = _annotated(context, "commonest-digit")
+    share = torch.bincount(batch["digit"], minlength=10).float() / len(batch["digit"])
+    turn = torch.deg2rad(batch["angle"].double())
+    angle = float(torch.rad2deg(torch.atan2(turn.sin().sum(), turn.cos().sum())))
+    reading = Reading(share.numpy(), angle)
+    return lambda example: reading
+
+
+def _annotated(context: Context, name: str) -> dict[str, torch.Tensor]:
+    """Return the training data, all in one batch."""
+    if context.train is None:
+        raise ConfigError(
+            f"{name}: no training data",
+            cause="this predictor learns from annotated digits",
+            remedy="name it in evaluate.predictors of a run file, which has training data",
+        )
+    return context.train.batch(range(len(context.train)))
 
 
 def _normalised(image: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jointtask import hookimpl
-from jointtask.api import Component, NoSettings, PanelComponent, deferred
+from jointtask.api import Component, NoSettings, PanelComponent, TrivialComponent, deferred
 from jointtask_event_detection.settings import ChangePoints, Heartbeats, IntervalAdjustment, Labelling, Localization
 
 
@@ -88,14 +88,21 @@ def jointtask_metrics() -> Sequence[Component]:
 
 @hookimpl
 def jointtask_predictors() -> Sequence[Component]:
-    """Give the predictor that a trained pair has to beat."""
+    """Give the predictors that a trained pair has to beat."""
     return [
         Component(
             "movement",
             NoSettings,
             deferred("jointtask_event_detection.predictors:movement"),
             "the longest stretch with a steep smoothed slope",
-        )
+        ),
+        TrivialComponent(
+            "mean-interval",
+            NoSettings,
+            deferred("jointtask_event_detection.predictors:mean_interval"),
+            "the mean training interval, whatever the recording",
+            bridges=("interval-adjustment",),
+        ),
     ]
 
 

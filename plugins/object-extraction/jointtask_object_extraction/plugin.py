@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jointtask import hookimpl
-from jointtask.api import Command, Component, NoSettings, PanelComponent, TrainedComponent, deferred
+from jointtask.api import Command, Component, NoSettings, PanelComponent, TrainedComponent, TrivialComponent, deferred
 from jointtask_object_extraction.data.published import published_components
 from jointtask_object_extraction.metrics.components import metric_components
 from jointtask_object_extraction.settings import (
@@ -136,11 +136,12 @@ def jointtask_predictors() -> Sequence[Component]:
             deferred("jointtask_object_extraction.predictors:colour_contrast"),
             "colour distance to the rest of the image",
         ),
-        Component(
+        TrivialComponent(
             "mean-mask",
             NoSettings,
             deferred("jointtask_object_extraction.predictors:mean_mask"),
             "the mean training mask, whatever the image",
+            bridges=("box-adjustment", "whole-frame"),
         ),
     ]
 

@@ -1,0 +1,62 @@
+"""The predictors that are scored beside a run: those that its file names, and the trivial ones of its bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from jointtask.api.component import Context, TrivialComponent
+from jointtask.api.errors import UserError
+from jointtask.runfile.schema import RunFile
+
+if TYPE_CHECKING:
+    from jointtask.registry.registry import Registry
+
+__all__ = ["build_beside", "names_beside"]
+
+
+def names_beside(runfile: RunFile, registry: Registry) -> list[str]:
+    """Return the names of the predictors beside a run: those that its file names, then the trivial ones."""
+    return list(dict.fromkeys([*runfile.evaluate.predictors, *_trivial(runfile, registry)]))
+
+
+def build_beside(runfile: RunFile, registry: Registry, context: Context) -> Mapping[str, Any]:
+    """Build the predictors beside a run, by name.
+
+    Parameters
+    ----------
+    runfile : RunFile
+        The run file.
+    registry : Registry
+        The components that it can name.
+    context : Context
+        The context of the run. A trivial predictor that cannot be built, as for lack of an annotation, is left out,
+        with a line that says so: nobody asked for it.
+
+    Raises
+    ------
+    UserError
+        If a predictor that the file names cannot be built.
+    """
+    built = {}
+    for name in names_beside(runfile, registry):
+        component = registry.find("predictor", name)
+        try:
+            built[name] = component.build(component.settings(), context)
+        except UserError as error:
+            if name in runfile.evaluate.predictors:
+                raise
+            context.progress.say(f"no scores of '{name}' beside this run (evaluate.trivial): {error.message}")
+    return built
+
+
+def _trivial(runfile: RunFile, registry: Registry) -> list[str]:
+    """Return the trivial predictors of the run's bridge; none where nothing is scored at the end."""
+    scored = runfile.evaluate.metrics and (runfile.data.validation or runfile.data.test)
+    if not (runfile.evaluate.trivial and scored):
+        return []
+    return [
+        component.name
+        for component in registry.components("predictor")
+        if isinstance(component, TrivialComponent) and runfile.bridge.name in component.bridges
+    ]
