@@ -285,5 +285,5 @@ def test_the_fixtures_come_with_the_package(
         '[sampler]\nname = "gibbs"\n[evaluate]\nmetrics = ["trial-accuracy"]\npredictors = ["trial-threshold"]\n'
     )
     record = jointtask_run(file, "em.rounds=1", "em.warmup_epochs=1", plugins=(TRIAL,))
-    assert {score.predictor for score in record.scores} == {"this run", "trial-threshold"}
+    assert {score.predictor for score in record.scores} == {"this run", "trial-threshold", "trial-mean"}
     assert Path(record.directory).parent == tmp_path / "runs"

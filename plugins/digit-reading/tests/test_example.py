@@ -20,7 +20,7 @@ def test_the_example_runs_from_data_to_report(tmp_path: Path) -> None:
     record = run(runfile, registry, fresh=False, progress=SilentProgress())
     assert record.finished
     assert record.period == [360.0]
-    assert [score.predictor for score in record.scores] == ["this run", "mean-digits"]
+    assert [score.predictor for score in record.scores] == ["this run", "mean-digits", "commonest-digit"]
     assert set(record.scores[0].values) == {"accuracy", "angle error", "median angle error"}
     assert sum(record.rounds[-1].adjustment[0].values()) == 24
     page = (tmp_path / "digit-reading" / "report.html").read_text()

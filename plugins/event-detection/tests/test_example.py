@@ -20,7 +20,7 @@ def test_the_example_runs_from_data_to_report(tmp_path: Path) -> None:
     record = run(runfile, registry, fresh=False, progress=SilentProgress())
     assert record.finished
     assert record.period == [None, None]
-    assert [score.predictor for score in record.scores] == ["this run", "movement"]
+    assert [score.predictor for score in record.scores] == ["this run", "movement", "mean-interval"]
     assert set(record.scores[0].values) == {"F1", "interval IoU"}
     assert sum(record.rounds[-1].adjustment[0].values()) == 24
     page = (tmp_path / "event-detection" / "report.html").read_text()
