@@ -19,7 +19,7 @@ from jointtask.registry.hooks import make_manager, verify_hooks
 from jointtask.registry.plugins import CORE, Failure, Plugins, Source, reason
 from jointtask.registry.version import why_unsupported
 
-__all__ = ["DISABLE", "GROUP", "code_digest", "load_plugins"]
+__all__ = ["DISABLE", "GROUP", "code_digest", "load_one_more", "load_plugins"]
 
 GROUP = "jointtask"
 """The entry-point group that plugins are found by."""
@@ -55,10 +55,10 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
         If one of `files` does not exist or cannot be read.
     """
     candidates = [*_installed(files), *map(_named, files)]
-    blocked = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
-    manager = make_manager()
-    loaded: dict[str, Source] = {}
+    blocked = _blocked()
+    disabled = tuple(candidate.source for candidate in candidates if candidate.source.plugin in blocked)
     failures: list[Failure] = []
+    plugins = Plugins(manager=make_manager(), loaded={}, failures=failures, disabled=disabled)
     names = Counter(candidate.source.plugin for candidate in candidates)
     for candidate in candidates:
         source = candidate.source
@@ -68,22 +68,40 @@ def load_plugins(files: Sequence[str | os.PathLike[str]] = ()) -> Plugins:
             others = [str(c.source) for c in candidates if c.source.plugin == source.plugin]
             failures.append(Failure(source, f"the plugin name '{source.plugin}' is claimed by {' and '.join(others)}"))
             continue
-        try:
-            plugin = candidate.load()
-            verify_hooks(plugin)
-            manager.register(plugin, source.plugin)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # an import may raise anything, SystemExit too
-            failures.append(Failure(source, reason(error, source)))
-        else:
-            loaded[source.plugin] = source
-    return Plugins(
-        manager=manager,
-        loaded=loaded,
-        failures=tuple(failures),
-        disabled=tuple(c.source for c in candidates if c.source.plugin in blocked),
-    )
+        failures += _load(plugins, candidate)
+    return plugins
+
+
+def load_one_more(plugins: Plugins, module: str) -> bool:
+    """Load a module of the core's own as one more plugin.
+
+    Returns
+    -------
+    bool
+        False if it is loaded already, disabled, or cannot be loaded.
+    """
+    if module in plugins.loaded or module in _blocked():
+        return False
+    return not _load(plugins, _named(module))
+
+
+def _blocked() -> set[str]:
+    return {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
+
+
+def _load(plugins: Plugins, candidate: _Candidate) -> list[Failure]:
+    """Add a plugin to those that are loaded; return why not, if it cannot be."""
+    source = candidate.source
+    try:
+        plugin = candidate.load()
+        verify_hooks(plugin)
+        plugins.manager.register(plugin, source.plugin)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # an import may raise anything, SystemExit too
+        return [Failure(source, reason(error, source))]
+    plugins.loaded[source.plugin] = source
+    return []
 
 
 def _installed(named: Sequence[str | os.PathLike[str]]) -> Iterator[_Candidate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pluggy
@@ -69,7 +69,7 @@ class Plugins:
     ----------
     manager : pluggy.PluginManager
         Holds the plugins that were loaded.
-    loaded : mapping of str to Source
+    loaded : dict of str to Source
         The source of each of them, by plugin name.
     failures : sequence of Failure
         Plugins that were refused.
@@ -78,7 +78,7 @@ class Plugins:
     """
 
     manager: pluggy.PluginManager
-    loaded: Mapping[str, Source]
+    loaded: dict[str, Source]
     failures: Sequence[Failure]
     disabled: Sequence[Source]
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from jointtask.api.component import Command, Component
 from jointtask.api.errors import ConfigError, PluginError, did_you_mean
 from jointtask.registry.attribution import BuiltParts, with_contract
-from jointtask.registry.discover import code_digest, load_plugins
+from jointtask.registry.discover import code_digest, load_one_more, load_plugins
 from jointtask.registry.hooks import implementations, notify
 from jointtask.registry.kinds import COMMAND, KINDS, TRIAL, Kind
 from jointtask.registry.plugins import CORE, Failure, Plugins, Source, reason
@@ -58,8 +58,9 @@ class Registry:
     ----------
     plugins : Plugins
         What they come from.
-    entries : mapping of kind to mapping of str to Entry
-        Components by kind and name; the kind "command" holds the commands.
+    entries : mapping of kind to dict of str to Entry
+        Components by kind and name; the kind "command" holds the commands. Those of the trial pair are added when a
+        `trial-` name is first looked up.
     claims : mapping of (kind, name) to sources
         Names claimed more than once: none of the claims is used.
     failures : sequence of Failure
@@ -69,7 +70,7 @@ class Registry:
     """
 
     plugins: Plugins
-    entries: Mapping[str, Mapping[str, Entry]]
+    entries: Mapping[str, dict[str, Entry]]
     claims: Mapping[tuple[str, str], Sequence[Source]] = field(factory=dict)
     failures: Sequence[Failure] = ()
     parts: BuiltParts = field(factory=BuiltParts)
@@ -160,6 +161,8 @@ class Registry:
 
     def _entry(self, kind: str, name: str) -> Entry:
         entries = self.entries[kind]
+        if name.startswith("trial-") and name not in entries:
+            self._add_trial()
         if name in entries:
             return entries[name]
         title = KINDS[kind].title
@@ -168,13 +171,20 @@ class Registry:
                 f"the {title} '{name}' is claimed by {' and '.join(map(str, sources))}, so neither is used",
                 remedy=_unclaim(sources),
             )
-        trial = name.startswith("trial-") and TRIAL not in self.plugins.loaded
-        hint = "" if trial else did_you_mean(name, entries)
         raise ConfigError(
-            f"no {title} is called '{shortened(name)}'{hint}",
+            f"no {title} is called '{shortened(name)}'{did_you_mean(name, entries)}",
             cause="; ".join(f"not used: {failure.source}: {failure.reason}" for failure in self.failures),
-            remedy=f"add --plugin {TRIAL}" if trial else f"available: {self.available(kind)}",
+            remedy=f"available: {self.available(kind)}",
         )
+
+    def _add_trial(self) -> None:
+        """Load the trial pair, which imports torch; names that other plugins gave or claimed stay theirs."""
+        if not load_one_more(self.plugins, TRIAL):
+            return
+        for name, kind in KINDS.items():
+            for key, given in _given(self.plugins, name, kind, [], self.parts, TRIAL).items():
+                if (name, key) not in self.claims:
+                    self.entries[name].setdefault(key, given[0])
 
 
 def load_registry(files: Sequence[str] = ()) -> Registry:
@@ -188,16 +198,7 @@ def build_registry(plugins: Plugins) -> Registry:
     entries: dict[str, dict[str, Entry]] = {}
     claims: dict[tuple[str, str], Sequence[Source]] = {}
     for name, kind in {**KINDS, "command": COMMAND}.items():
-        given: dict[str, list[Entry]] = {}
-        for source, call in implementations(plugins, kind.hook):
-            for item in _collect(kind, source, call, failures):
-                try:
-                    verify(kind, item)
-                except PluginError as error:
-                    failures.append(Failure(source, error.message))
-                else:
-                    item = item if isinstance(item, Command) else with_contract(name, kind.title, item, source, parts)
-                    given.setdefault(item.name, []).append(Entry(item, source))
+        given = _given(plugins, name, kind, failures, parts)
         entries[name] = {key: claimed[0] for key, claimed in given.items() if len(claimed) == 1}
         for key, claimed in given.items():
             if len(claimed) > 1:
@@ -206,6 +207,25 @@ def build_registry(plugins: Plugins) -> Registry:
                 failures.extend(Failure(source, text) for source in dict.fromkeys(sources))
     failures += _missing_terms(entries, claims)
     return Registry(plugins=plugins, entries=entries, claims=claims, failures=tuple(failures), parts=parts)
+
+
+def _given(
+    plugins: Plugins, name: str, kind: Kind, failures: list[Failure], parts: BuiltParts, plugin: str | None = None
+) -> dict[str, list[Entry]]:
+    """Return what all plugins, or one of them, give of a kind, by name; what breaks the contract is a failure."""
+    given: dict[str, list[Entry]] = {}
+    for source, call in implementations(plugins, kind.hook):
+        if plugin not in (None, source.plugin):
+            continue
+        for item in _collect(kind, source, call, failures):
+            try:
+                verify(kind, item)
+            except PluginError as error:
+                failures.append(Failure(source, error.message))
+            else:
+                item = item if isinstance(item, Command) else with_contract(name, kind.title, item, source, parts)
+                given.setdefault(item.name, []).append(Entry(item, source))
+    return given
 
 
 def _unclaim(sources: Sequence[Source]) -> str:

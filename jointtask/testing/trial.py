@@ -1,4 +1,4 @@
-"""A small pair of tasks to try a part of one's own on: ``--plugin jointtask.testing.trial``.
+"""A small pair of tasks to try a part of one's own on: loaded where a run file names a component `trial-...`.
 
 A sequence of 64 noisy values has one stretch of raised ones. The upstream task finds where it begins and ends, the
 downstream task says which positions inside a reference belong to it, and the adjustment moves either end. A run with it

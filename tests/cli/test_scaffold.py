@@ -65,7 +65,36 @@ def test_a_new_run_file_runs(tmp_path: Path, registry: Registry, jointtask_run) 
     written = scaffold("run", "first", tmp_path, registry)
     assert list(written.files) == [Path("first.toml")]
     small = ("em.rounds=1", "em.warmup_epochs=1", "data.train.examples=32")
-    assert jointtask_run(tmp_path / "first.toml", *small, plugins=("jointtask.testing.trial",)).name == "first"
+    assert jointtask_run(tmp_path / "first.toml", *small).name == "first"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "first.toml"],
+        ["check", "first.toml", "--plugin", "jointtask.testing.trial"],
+        ["check", "first.toml", "--set", "sampler.name=gibbs"],
+        ["data", "check", "first.toml"],
+        ["run", "first.toml", "--set", "em.rounds=1", "--set", "em.warmup_epochs=1"],
+        ["evaluate", "trial-threshold", "--set", "data.test.name=trial-sequences"],
+        [
+            "evaluate",
+            "trial-mean",
+            "--set",
+            "data.test.name=trial-sequences",
+            "--set",
+            "data.train.name=trial-sequences",
+        ],
+    ],
+)
+def test_a_new_run_file_needs_no_plugin_to_be_named(
+    arguments: list[str], tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, core_alone: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scaffold("run", "first", tmp_path, registry)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,7 +182,7 @@ def test_the_command_says_what_it_wrote_and_what_is_next(
     said = capsys.readouterr().out
     assert "wrote mine/jointtask_mine/sampler.py" in said
     assert "  pip install -e '.[test]'\n  python -m pytest\n" in said
-    assert "  jointtask run trial.toml --fresh --plugin jointtask.testing.trial" in said
+    assert "  jointtask run trial.toml --fresh\n" in said
     with pytest.raises(SystemExit) as caught:
         cli.main(["new", "sampler", "mine"])
     assert caught.value.code == 2
@@ -186,5 +215,4 @@ def test_a_new_package_installs_and_runs_by_name(kind: str, tmp_path: Path, regi
 
     call("pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-e", ".")
     assert "mine  (jointtask-mine 0.1.0)  loaded" in call("jointtask", "plugins")
-    trial = [] if kind == "plugin" else ["--plugin", "jointtask.testing.trial"]
-    assert "report: " in call("jointtask", "run", "trial.toml", "--set", "em.rounds=1", *trial)
+    assert "report: " in call("jointtask", "run", "trial.toml", "--set", "em.rounds=1")

@@ -67,7 +67,7 @@ def watched(tmp_path: Path, plugin_file: PluginFile, jointtask_run: Run) -> Call
 
 
 def test_observers_see_a_run_from_start_to_end(watched: Callable[..., list[str]]) -> None:
-    assert watched() == ["started trial 0", "round 0", "round 1", "round 2", "finished trial 1"]
+    assert watched() == ["started trial 0", "round 0", "round 1", "round 2", "finished trial 2"]
 
 
 def test_observers_see_a_run_fail(watched: Callable[..., list[str]], tmp_path: Path) -> None:

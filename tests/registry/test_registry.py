@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -160,10 +161,47 @@ def test_a_term_that_no_plugin_gives_is_told_and_the_sampler_is_used(plugin_file
     assert reason.startswith("the proposal term 'gausian' of the sampler 'mine': no plugin gives it; given: ")
 
 
-def test_the_names_of_the_small_pair_say_where_they_come_from(light_registry: Registry) -> None:
-    with pytest.raises(ConfigError) as caught:
-        light_registry.find("bridge", "trial-interval")
-    assert caught.value.remedy == f"add --plugin {TRIAL}"
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("task", "trial-find"),
+        ("bridge", "trial-interval"),
+        ("dataset", "trial-sequences"),
+        ("metric", "trial-accuracy"),
+        ("predictor", "trial-mean"),
+    ],
+)
+def test_the_small_pair_is_loaded_when_it_is_named(kind: str, name: str, core_alone: None) -> None:
+    registry, named = load_registry(), load_registry([TRIAL])
+    assert name not in {component.name for component in registry.components(kind)}
+    assert registry.find(kind, name).name == name
+    assert registry.source(kind, name) == named.source(kind, name)
+    assert {component.name for component in registry.components("task")} >= {"trial-find", "trial-mark"}
+    assert registry.code([(kind, name)]) == named.code([(kind, name)])
+    assert TRIAL in [row.source.plugin for row in registry.rows()]
+
+
+def test_the_small_pair_leaves_names_to_those_who_have_them(plugin_file: PluginFile, core_alone: None) -> None:
+    own = plugin_file(samplers("SamplerComponent('trial-find', NoSettings, print, 'text', exact=True, proposal='all')"))
+    task = "@hookimpl\ndef jointtask_tasks():\n    return [Component('trial-find', NoSettings, print, 'mine')]\n"
+    other = plugin_file(task, "other")
+    registry = load_registry([own, other])
+    assert registry.find("sampler", "trial-find").summary == "text"
+    assert registry.find("bridge", "trial-interval").name == "trial-interval"
+    assert registry.find("task", "trial-find").summary == "mine"
+    second = load_registry([own, other, plugin_file(task, "third")])
+    with pytest.raises(ConfigError, match="is claimed by"):
+        second.find("task", "trial-find")
+
+
+def test_a_small_pair_that_is_disabled_stays_so(monkeypatch: pytest.MonkeyPatch, core_alone: None) -> None:
+    registry = load_registry()
+    monkeypatch.setenv("JOINTTASK_DISABLE_PLUGINS", f"{os.environ['JOINTTASK_DISABLE_PLUGINS']},{TRIAL}")
+    with pytest.raises(ConfigError, match="no bridge is called 'trial-interval'"):
+        registry.find("bridge", "trial-interval")
+
+
+def test_the_names_of_the_small_pair_begin_alike() -> None:
     trial = load_registry([TRIAL])
     names = {name.partition(" ")[2] for row in trial.rows() if row.source.plugin == TRIAL for name in row.provides}
     assert names

@@ -12,7 +12,6 @@ from attrs import frozen
 from jointtask.api import __version__
 from jointtask.api.errors import ConfigError, did_you_mean
 from jointtask.registry.kinds import KINDS as COMPONENTS
-from jointtask.registry.kinds import TRIAL
 from jointtask.registry.registry import Registry
 from jointtask.registry.version import supported_range
 from jointtask.tools.files import replacing, write_atomic
@@ -97,13 +96,10 @@ def scaffold(kind: str, name: str, folder: Path, registry: Registry) -> Scaffold
     files = _render(kind, name)
     if kind == "run":
         write_atomic(target, files[target.name])
-        return Scaffold([Path(target.name)], [f"jointtask run {target.name} --plugin {TRIAL}"])
+        commands = [f"jointtask check {target.name}", f"jointtask run {target.name}"]
+        return Scaffold([Path(target.name)], commands)
     _write_folder(target, files)
-    if kind == "plugin":
-        run = "jointtask run trial.toml --fresh"
-    else:
-        run = f"jointtask run trial.toml --fresh --plugin {TRIAL}"
-    commands = [f"cd {name}", "pip install -e '.[test]'", "python -m pytest", run]
+    commands = [f"cd {name}", "pip install -e '.[test]'", "python -m pytest", "jointtask run trial.toml --fresh"]
     return Scaffold([Path(name, file) for file in files], commands)
 
 
@@ -158,7 +154,6 @@ def _render(kind: str, name: str) -> Mapping[str, str]:
         "module": module,
         "title": COMPONENTS[kind].title if kind in COMPONENTS else kind,
         "range": supported_range(__version__),
-        "trial": TRIAL,
         "names": names,
         "sampler": name if kind == "sampler" else "metropolis-hastings",
     }

@@ -40,7 +40,7 @@ def test_what_an_observer_sees_is_in_the_event_files(tmp_path: Path) -> None:
             ("validation/accuracy", entry.validation["accuracy"]),
         ):
             assert scalars[tag][2 * number] == pytest.approx(value, rel=1e-6)
-    (score,) = record.scores
+    score = record.scores[0]
     assert scalars["test/this run/accuracy"][8] == pytest.approx(score.values["accuracy"], rel=1e-6)
     image, *_ = events.Images("panel/Blank")
     assert (image.width, image.height) == (100, 50)
