@@ -131,6 +131,7 @@ def commands_page(registry: Registry) -> str:
         "run",
         "check",
         "data check",
+        "data index",
         "compare",
         "evaluate",
         "plugins",

@@ -14,6 +14,7 @@ from .component import (
     Command,
     Component,
     Context,
+    DatasetComponent,
     NoSettings,
     PanelComponent,
     SamplerComponent,
@@ -35,6 +36,7 @@ from .randomness import Streams, derive, invert
 from .record import OWN, Energy, OracleRecord, RoundRecord, RunRecord, SamplerRecord, ScoreRecord
 from .sampler import Draws, Sampler, Target
 from .setting import setting
+from .shards import ShardedDataset
 from .task import Batch, DownstreamTask, Prediction, SurrogateTask, Task, UpstreamTask
 from .tree import leaves, map_tensors, repeat_rows, select_rows, to_float32
 
@@ -56,6 +58,7 @@ __all__ = [
     "CoveringBridge",
     "DataError",
     "Dataset",
+    "DatasetComponent",
     "DownstreamTask",
     "Draw",
     "Draws",
@@ -87,6 +90,7 @@ __all__ = [
     "SamplerRecord",
     "Schedule",
     "ScoreRecord",
+    "ShardedDataset",
     "StepRecord",
     "Streams",
     "Summary",

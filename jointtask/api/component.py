@@ -21,6 +21,7 @@ __all__ = [
     "Command",
     "Component",
     "Context",
+    "DatasetComponent",
     "NoSettings",
     "PanelComponent",
     "SamplerComponent",
@@ -108,6 +109,22 @@ class SamplerComponent(Component):
 
     exact: bool = field(kw_only=True)
     proposal: Literal["all", "none"] | tuple[str, ...] = field(kw_only=True)
+
+
+@frozen
+class DatasetComponent(Component):
+    """A data set that can be indexed, so that a start need not look at every example.
+
+    Attributes
+    ----------
+    index : callable
+        Function ``index(settings, context)`` that writes whatever `build` opens in place of the data - columns
+        (`jointtask.tools.write_columns`) in the cache folder, as a rule -, and returns the number of examples. Called
+        by ``jointtask data index`` alone. It does not read again what has not changed, and goes on where a killed one
+        was.
+    """
+
+    index: Callable[[Any, Context], int] = field(kw_only=True)
 
 
 @frozen

@@ -29,7 +29,11 @@ class Dataset(Protocol):
         Lines for ``check`` and the report: what was decided while reading, and what is odd.
 
     A data set may also have `input_digests`, a sequence of str: the content of each example without its annotation,
-    by which an example is known again that another data set annotates in another way.
+    by which an example is known again that another data set annotates in another way; and `starts`, a sequence of int:
+    the position of the first example of each shard, from 0, where the parts of `em.part` should be whole shards.
+
+    The sequences may be of any kind that has a length, items, slices and iteration: a list, or a column in a file
+    (`jointtask.tools.TextColumn`). The engine never copies one as a whole.
     """
 
     ids: Sequence[str]

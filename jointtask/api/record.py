@@ -144,7 +144,7 @@ class RunRecord:
     versions : mapping of str to str
         Versions of Python, torch, jointtask and plugins; device, threads, processes.
     data : mapping of str to mapping
-        Number of `examples`, `fingerprint` and `notes` of each of train, validation, test.
+        Number of `examples`, `fingerprint` and `notes` of each of train, validation, test; `starts` of data in shards.
     parameters : mapping of str to int
         Number of parameters, by "upstream" and "downstream".
     rounds : sequence of RoundRecord

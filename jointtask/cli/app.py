@@ -125,4 +125,5 @@ for _command in (
 
 _data = _typer(**_GROUP)
 _data.command()(data.check)
-app.add_typer(_data, name="data", help="Look at data sets.")
+_data.command()(data.index)
+app.add_typer(_data, name="data", help="Look at data sets, or index them.")

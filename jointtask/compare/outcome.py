@@ -17,6 +17,7 @@ from jointtask.api.record import OWN, RunRecord, ScoreRecord
 from jointtask.compare.arms import Arm, Plan
 from jointtask.compare.diagnostics import diagnostics
 from jointtask.compare.record import ArmRecord, Comparison, Cost, Identical, SeedRecord, Statistic
+from jointtask.em.part import parts_of
 from jointtask.report.scores import columns, metric_of
 from jointtask.tools.statistics import RESAMPLES, bootstrap_interval, mean_interval
 from jointtask.tools.text import finite
@@ -137,10 +138,13 @@ def _own_scores(outcome: Outcome) -> ScoreRecord | None:
 def _cost(record: RunRecord) -> Cost:
     examples = int(record.data["train"]["examples"])
     em = record.config["em"]
+    parts = parts_of(record)
+    sampled = [parts.examples(entry.round) - parts.examples(entry.round - 1) for entry in record.rounds if entry.round]
+    evaluated = [entry.sampler.evaluated for entry in record.rounds if entry.sampler]
     return Cost(
         seconds=math.fsum(float(entry["seconds"]) for entry in record.timing),
-        evaluations=examples * math.fsum(entry.sampler.evaluated for entry in record.rounds if entry.sampler),
-        presented=examples * (em["warmup_epochs"] + em["rounds"] * em["epochs_per_round"]),
+        evaluations=math.fsum(count * mean for count, mean in zip(sampled, evaluated, strict=True)),
+        presented=examples * em["warmup_epochs"] + parts.examples(em["rounds"]) * em["epochs_per_round"],
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -14,6 +15,7 @@ from jointtask.api.randomness import derive
 from jointtask.em.estep import EStep
 from jointtask.em.observers import Observers
 from jointtask.em.pair import Pair
+from jointtask.em.part import Parts
 from jointtask.em.processes import ALONE, World
 from jointtask.registry.registry import Registry
 from jointtask.runfile.schema import RunFile
@@ -68,7 +70,12 @@ class Assembly:
         sets = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: data for name, data in sets.items() if data is not None}
 
+    @property
+    def parts(self) -> Parts:
+        """How the rounds divide the training data."""
+        return Parts(self.runfile.em.part, len(self.train), self.runfile.run.seed, getattr(self.train, "starts", None))
 
-def chosen(ids: Sequence[str], count: int) -> list[str]:
+
+def chosen(ids: Iterable[str], count: int) -> list[str]:
     """Choose examples by a hash of their ids: the same in every run over the same data."""
-    return sorted(ids, key=lambda name: derive("chosen", name))[:count]
+    return heapq.nsmallest(count, ids, key=lambda name: derive("chosen", name))

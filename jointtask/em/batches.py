@@ -18,6 +18,7 @@ from jointtask.api.task import Batch
 from jointtask.api.tree import select_rows
 from jointtask.runfile.schema import RunFile
 from jointtask.tools.cache import CachedArrays, cached_arrays
+from jointtask.tools.columns import LazySequence
 
 __all__ = ["ExampleBatch", "Examples"]
 
@@ -80,7 +81,7 @@ class Examples:
                 tag = f"{term.version} {sorted(asdict(settings[name]).items())}"
                 self._prepared[name] = cached_arrays(
                     context.cache / "proposals" / name,
-                    [f"{digest} {tag}" for digest in dataset.digests],
+                    LazySequence(dataset.digests, partial(_key, tag)),
                     partial(self._prepare, term),
                     workers=context.workers,
                     progress=context.progress,
@@ -105,3 +106,7 @@ class Examples:
     def _prepare(self, term: ProposalTerm, row: int) -> dict[str, NDArray[np.generic]]:
         example = {name: tensor[0] for name, tensor in self.dataset.batch([row]).items()}
         return {"value": np.asarray(term.prepare(example))}
+
+
+def _key(tag: str, digest: str) -> str:
+    return f"{digest} {tag}"

@@ -30,15 +30,15 @@ class Plan:
         The optimizer that the table names.
     schedule : Schedule
         The schedule that the table names.
-    epochs : int
-        Number of epochs of the whole run, warm-up included.
+    epochs : float
+        Number of epochs of the whole run, warm-up included; one over a part of the data counts by its steps.
     steps_per_epoch : int
         Number of steps in an epoch, at least 1.
     """
 
     algorithm: OptimizerFactory
     schedule: Schedule
-    epochs: int
+    epochs: float
     steps_per_epoch: int
 
 
@@ -181,7 +181,7 @@ class TaskOptimizer:
     def _factor(self) -> float:
         """Return the factor on every rate at the next step."""
         rise = min(1.0, (self.steps + 1) / (self._table.warmup_steps + 1))
-        steps = self._plan.epochs * self._plan.steps_per_epoch
+        steps = round(self._plan.epochs * self._plan.steps_per_epoch)
         return rise * self._plan.schedule(self.steps, steps, self._plan.steps_per_epoch)
 
     def state_tensors(self) -> dict[str, Tensor]:

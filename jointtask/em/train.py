@@ -12,12 +12,14 @@ from torch import Tensor
 
 from jointtask.api.observer import StepRecord
 from jointtask.api.record import OWN, RoundRecord
-from jointtask.em.assembly import Assembly
+from jointtask.em.assembly import Assembly, chosen
 from jointtask.em.batches import Examples
 from jointtask.em.diagnostics import Diagnostics, round_record
-from jointtask.em.estep import Sampled, require_usable, sample_batch
+from jointtask.em.estep import EStep, Sampled, require_usable, sample_batch
 from jointtask.em.kept import note_best, over, update_average, weights_in_use
 from jointtask.em.mstep import MStep, Step, epoch_order, train_batch
+from jointtask.em.pair import Pair
+from jointtask.em.part import Part
 from jointtask.em.predict import make_predictor
 from jointtask.em.score import score, through
 from jointtask.em.state import State
@@ -51,7 +53,8 @@ def train(
     """Train both networks, from the round that the state is in to the last.
 
     Round 0 is the warm-up: epochs at no adjustment. Every later round samples the adjustment of every example with
-    both networks, and trains both on the estimates (Wang et al., NIPS 2014, section 3).
+    both networks, and trains both on the estimates (Wang et al., NIPS 2014, section 3); with `em.part` below 1, that of
+    the examples of its part.
 
     Parameters
     ----------
@@ -68,31 +71,34 @@ def train(
     """
     em = assembly.runfile.em
     while not over(assembly, state):
+        part = assembly.parts.of_round(state.round)
         if state.round > 0 and not state.sampled:
-            expect(assembly, examples, state, autosave)
+            expect(assembly, examples, state, autosave, part)
         while state.epochs < (em.epochs_per_round if state.round > 0 else em.warmup_epochs):
-            maximise(assembly, examples, state, autosave)
-        record = finish_round(assembly, state)
+            maximise(assembly, examples, state, autosave, part)
+        record = finish_round(assembly, state, len(part))
         autosave.save()
         observe(record)
         assembly.observers.tell("round_finished", record)
 
 
-def expect(assembly: Assembly, examples: Examples, state: State, autosave: Autosave) -> None:
-    """Run the E-step of one round over all examples, in their order, unaugmented."""
-    pair, world, total = assembly.pair, assembly.world, len(examples)
+def expect(assembly: Assembly, examples: Examples, state: State, autosave: Autosave, part: Part) -> None:
+    """Run the E-step of one round over its examples, in their order, unaugmented."""
+    pair, world, total = assembly.pair, assembly.world, len(part)
+    estep = evolve(assembly.estep, interrupt=autosave.stop_if_asked, oracle_ids=enumerated(assembly, part))
     pair.train(False)
     if state.diagnostics is None:
         state.diagnostics = Diagnostics.empty(total, assembly.estep.draws)
     with assembly.context.progress.phase(f"round {state.round}: E-step", total) as bar:
         bar.advance(state.offset)
         while state.offset < total:
-            positions, stop = world.next_positions(state.offset, total, assembly.runfile.em.estep_batch)
-            own = [sample(assembly, examples, state, autosave, positions)] if positions else []
+            rows, stop = world.next_positions(state.offset, total, assembly.runfile.em.estep_batch)
+            positions = part.positions[rows.start : rows.stop].tolist()
+            own = [sample(pair, estep, examples, state, positions)] if positions else []
             with timed(state, "E-step"):
                 for index, sampled in world.gather(own):
                     state.latents.record(index, sampled.estimate, sampled.optimum, pair.bridge.grid)
-                    state.diagnostics.write(index, sampled.diagnostics)
+                    state.diagnostics.write(part.rows(index), sampled.diagnostics)
             bar.advance(stop - state.offset)
             state.offset = stop
             autosave.after_batch()
@@ -101,20 +107,30 @@ def expect(assembly: Assembly, examples: Examples, state: State, autosave: Autos
 
 
 def sample(
-    assembly: Assembly, examples: Examples, state: State, autosave: Autosave, positions: Sequence[int]
+    pair: Pair, estep: EStep, examples: Examples, state: State, positions: Sequence[int]
 ) -> tuple[Tensor, Sampled]:
     """Sample the adjustment of this process's next examples; return their positions with the outcome."""
     with timed(state, "data"):
         batch = examples.batch(positions, prepared=True)
     with timed(state, "E-step"):
-        estep = evolve(assembly.estep, interrupt=autosave.stop_if_asked)
-        return batch.positions, sample_batch(assembly.pair, estep, state.round, batch, state.latents)
+        return batch.positions, sample_batch(pair, estep, state.round, batch, state.latents)
 
 
-def maximise(assembly: Assembly, examples: Examples, state: State, autosave: Autosave) -> None:
-    """Run one epoch of the M-step: every example once, augmented, in an order that depends on seed and epoch alone."""
-    pair, runfile, total = assembly.pair, assembly.runfile, len(examples)
-    order = epoch_order(runfile.run.seed, state.epoch, total)
+def enumerated(assembly: Assembly, part: Part) -> frozenset[str]:
+    """Return the ids of the examples of a round that are compared with exhaustive enumeration."""
+    everywhere = assembly.estep.oracle_ids
+    if part.whole or not everywhere:
+        return everywhere
+    return frozenset(chosen((assembly.train.ids[row] for row in part.positions.tolist()), len(everywhere)))
+
+
+def maximise(assembly: Assembly, examples: Examples, state: State, autosave: Autosave, part: Part) -> None:
+    """Run one epoch of the M-step over the round's examples, augmented.
+
+    Each example comes once, in an order that depends on the seed and the number of the epoch alone.
+    """
+    pair, runfile, total = assembly.pair, assembly.runfile, len(part)
+    order = part.positions[epoch_order(runfile.run.seed, state.epoch, total)]
     mstep = MStep(state.optimizers, runfile.run.seed, assembly.world, runfile.em.microbatch)
     if state.offset == 0:
         state.sums = {}
@@ -158,10 +174,9 @@ def observe_step(assembly: Assembly, state: State, step: Step, rates: Mapping[st
     assembly.observers.tell("step_finished", record)
 
 
-def finish_round(assembly: Assembly, state: State) -> RoundRecord:
-    """Score the validation data, close the round's record and step to the next round."""
+def finish_round(assembly: Assembly, state: State, total: int) -> RoundRecord:
+    """Score the validation data, close the record of a round over `total` examples and step to the next round."""
     assembly.world.require_same(state.agreement)
-    total = len(assembly.train)
     record = evolve(state.record, training={role: loss / total for role, loss in state.sums.items()})
     names = assembly.runfile.evaluate.each_round or assembly.runfile.evaluate.metrics[:1]
     if assembly.validation is not None and names:

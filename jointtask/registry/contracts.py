@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from attrs import frozen
 from torch import Tensor, nn
@@ -106,10 +107,19 @@ def _dataset(built: Any, what: str) -> Any:
         if len(getattr(built, name)) != len(built):
             gave = f"has {len(getattr(built, name))} {name} and {len(built)} examples"
             raise fault(what, gave, "one for each", see)
-    if len(set(built.ids)) < len(built):
+    if _repeat(built.ids):
         twice = [str(name) for name, count in Counter(built.ids).items() if count > 1]
         raise fault(what, f"has one id for several examples: {listing(twice)}", "distinct ids", see)
     return built
+
+
+def _repeat(ids: Any) -> bool:
+    """Say whether an id comes twice; not by a set of them, which would hold all."""
+    if getattr(ids, "distinct", False):
+        return False
+    hashes = np.fromiter(map(hash, ids), dtype=np.int64, count=len(ids))
+    hashes.sort()
+    return bool((hashes[1:] == hashes[:-1]).any()) and len(set(ids)) < len(ids)
 
 
 def _callable(built: Any, what: str, expected: str, module: str) -> Any:

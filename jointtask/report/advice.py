@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from jointtask.api.record import OWN, RoundRecord, RunRecord, SamplerRecord
+from jointtask.em.part import parts_of
 from jointtask.registry.settings import either
 from jointtask.report.scores import ScoreTable, score_tables
 from jointtask.tools import text
@@ -70,11 +71,12 @@ def goes_round(histogram: Mapping[str, int], period: float | None) -> bool:
 
 
 def _objective(record: RunRecord) -> list[str]:
-    known = [(entry.round, entry.estimate.total) for entry in record.rounds if entry.estimate is not None]
+    known = {entry.round: entry.estimate.total for entry in record.rounds if entry.estimate is not None}
+    parts = parts_of(record).count
     rises = [
         f"by {text.share((after - before) / abs(before))} in round {number}"
-        for (_, before), (number, after) in pairwise(known)
-        if after - before > RISE * abs(before) > 0
+        for number, after in known.items()
+        if (before := known.get(number - parts, after)) < after and after - before > RISE * abs(before) > 0
     ]
     if not rises:
         return []

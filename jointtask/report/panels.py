@@ -47,11 +47,12 @@ def draw_panels(
     ]
     if not components:
         return []
-    names = list(examples.dataset.ids)
-    fixed = [names.index(name) for name in chosen(names, SHOWN)]
+    ids = examples.dataset.ids
+    shown = chosen(ids, SHOWN)
+    row_of = {name: row for row, name in enumerate(ids) if name in shown}
     worst, worst_by = _worst(work, record)
     data = PanelData(
-        fixed=[_training_example(work, predictor, examples, latents, position) for position in fixed],
+        fixed=[_training_example(work, predictor, examples, latents, row_of[name]) for name in shown],
         worst=[_scored_example(work, predictor, position) for position in worst],
         worst_by=worst_by,
     )

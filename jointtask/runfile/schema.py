@@ -140,6 +140,12 @@ class EmTable:
     rounds: int = setting(5, "E-steps, each followed by an M-step", ge=1, le=_COUNT)
     warmup_epochs: int = setting(5, "epochs at no adjustment before the first round", ge=0, le=_COUNT)
     epochs_per_round: int = setting(1, "epochs of one M-step", ge=1, le=_COUNT)
+    part: float = setting(
+        1.0,
+        "largest share of the training data that one round samples and trains on; the next rounds take the others",
+        gt=0,
+        le=1,
+    )
     batch_size: int = setting(32, "examples in a step of the M-step, of all processes together", ge=1, le=_BATCH)
     microbatch: int = setting(
         0,

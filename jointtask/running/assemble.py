@@ -176,7 +176,7 @@ def score_metrics(names: Sequence[str], registry: Registry, context: Context) ->
     return metrics
 
 
-def assemble_optimizers(assembly: Assembly, epochs: int, steps: int) -> dict[str, TaskOptimizer]:
+def assemble_optimizers(assembly: Assembly, epochs: float, steps: int) -> dict[str, TaskOptimizer]:
     """Make the optimizer of each network, by role, for a run of `epochs` epochs of `steps` steps.
 
     Raises

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from jointtask.api.dataset import Dataset
 from jointtask.api.metric import definitions
 from jointtask.api.record import RunRecord
 from jointtask.em.assembly import Assembly
@@ -40,7 +41,7 @@ def describe(directory: RunDirectory, assembly: Assembly, versions: Mapping[str,
         config=resolved(assembly.runfile),
         versions={**plain, **versions["scores"], **versions["plugins"]},
         data={
-            name: {"examples": len(data), "fingerprint": data.fingerprint, "notes": list(data.notes)}
+            name: {"examples": len(data), "fingerprint": data.fingerprint, "notes": list(data.notes), **_shards(data)}
             for name, data in assembly.data.items()
         },
         parameters={
@@ -50,6 +51,10 @@ def describe(directory: RunDirectory, assembly: Assembly, versions: Mapping[str,
         definitions=definitions(assembly.metrics),
         period=[value if math.isfinite(value) else None for value in assembly.pair.bridge.grid.period.tolist()],
     )
+
+
+def _shards(data: Dataset) -> dict[str, Any]:
+    return {"starts": list(data.starts)} if hasattr(data, "starts") else {}
 
 
 def so_far(record: RunRecord, state: State) -> RunRecord:

@@ -52,15 +52,17 @@ def expected(assembly: Assembly) -> Iterator[str]:
     predictor = make_predictor(assembly.pair, assembly.runfile)
     shown = [head.example(0)]
     per_example = _seconds(lambda: predictor.predict_batch(head.batch([0]), shown))
-    yield f"E-step: {per_estep * 1e3:.1f} ms an example, {text.duration(per_estep * total)} a round"
-    estep = per_estep * total
+    sampled = assembly.parts.examples(em.rounds)
+    a_round = sampled / em.rounds
+    yield f"E-step: {per_estep * 1e3:.1f} ms an example, {text.duration(per_estep * a_round)} a round"
+    estep = per_estep * sampled
     if count := len(assembly.estep.oracle_ids):
         per_oracle = max(0.0, _estep_seconds(assembly, examples, few[:1], oracle=True) - per_estep)
         enumeration = per_oracle * count
         yield f"exhaustive enumeration of {count} examples (em.oracle_examples): {text.duration(enumeration)} a round"
-        estep += enumeration
-    epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
-    training = em.rounds * estep + epochs * per_mstep * total
+        estep += em.rounds * enumeration
+    presented = em.warmup_epochs * total + em.epochs_per_round * sampled
+    training = estep + presented * per_mstep
     yield f"M-step: {per_mstep * 1e3:.1f} ms an example, {text.duration(per_mstep * total)} an epoch"
     yield f"prediction: {per_example * 1e3:.1f} ms an example"
     scoring = _scoring_seconds(assembly)
@@ -75,8 +77,8 @@ def expected(assembly: Assembly) -> Iterator[str]:
 def few_steps(assembly: Assembly) -> list[str]:
     """Return a warning if a run takes too few optimiser steps for its networks to learn, in a list."""
     em = assembly.runfile.em
-    epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
-    steps = epochs * -(-len(assembly.train) // em.batch_size)
+    steps = em.warmup_epochs * -(-len(assembly.train) // em.batch_size)
+    steps += em.epochs_per_round * assembly.parts.steps(em.rounds, em.batch_size)
     tables = (assembly.runfile.upstream, assembly.runfile.downstream)
     trained = bool(assembly.runfile.run.start) or any(_pretrained(table.settings) for table in tables)
     fewest = FEWEST_STEPS["trained" if trained else "random"]

@@ -55,7 +55,11 @@ def overlaps(sets: Mapping[str, Dataset | None]) -> list[Overlap]:
         if a is None or b is None:
             continue
         attribute = "input_digests" if hasattr(a, "input_digests") and hasattr(b, "input_digests") else "digests"
-        first, second = (dict(zip(getattr(data, attribute), data.ids, strict=True)) for data in (a, b))
-        if ids := sorted((first[digest], second[digest]) for digest in first.keys() & second.keys()):
+        few, many = sorted((a, b), key=len)
+        of_few = dict(zip(getattr(few, attribute), few.ids, strict=True))
+        # Gone through, not held: training data may be of millions.
+        of_many = {digest: row for row, digest in enumerate(getattr(many, attribute)) if digest in of_few}
+        found = [(of_few[digest], many.ids[row]) for digest, row in of_many.items()]
+        if ids := sorted(found if few is a else [(second, first) for first, second in found]):
             shared_pairs.append(Overlap(one, other, ids))
     return shared_pairs

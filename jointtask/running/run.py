@@ -143,8 +143,8 @@ def new_state(assembly: Assembly) -> State:
     """Return the state of a run that has done nothing yet."""
     em, pair = assembly.runfile.em, assembly.pair
     start_from(pair, assembly.runfile.run.start, assembly.registry)
-    epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
     steps = -(-len(assembly.train) // em.batch_size)
+    epochs = em.warmup_epochs + em.epochs_per_round * assembly.parts.steps(em.rounds, em.batch_size) / steps
     return State(
         pair=pair,
         optimizers=assemble_optimizers(assembly, epochs, steps),

@@ -1,5 +1,6 @@
 from . import text
-from .cache import CachedArrays, FaultsError, cache_folder, cached_arrays, explained
+from .cache import CachedArrays, FaultsError, cache_folder, cached_arrays, explained, open_cached
+from .columns import Columns, LazySequence, TextColumn, open_columns, write_columns
 from .files import remove_leftovers, replacing, write_atomic
 from .notice import note_once
 from .plain import to_plain
@@ -15,10 +16,13 @@ __all__ = [
     "SIZE",
     "STYLE",
     "CachedArrays",
+    "Columns",
     "FaultsError",
+    "LazySequence",
     "PlainProgress",
     "SilentProgress",
     "TerminalProgress",
+    "TextColumn",
     "bootstrap_interval",
     "cache_folder",
     "cached_arrays",
@@ -28,6 +32,8 @@ __all__ = [
     "look",
     "mean_interval",
     "note_once",
+    "open_cached",
+    "open_columns",
     "open_progress",
     "remove_leftovers",
     "replacing",
@@ -37,4 +43,5 @@ __all__ = [
     "text",
     "to_plain",
     "write_atomic",
+    "write_columns",
 ]

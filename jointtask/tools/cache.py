@@ -21,7 +21,7 @@ from jointtask.tools.cache_folder import cache_folder, explained
 from jointtask.tools.files import remove_leftovers
 from jointtask.tools.text import listing
 
-__all__ = ["CachedArrays", "FaultsError", "cache_folder", "cached_arrays", "explained"]
+__all__ = ["CachedArrays", "FaultsError", "cache_folder", "cached_arrays", "explained", "open_cached"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -54,9 +54,9 @@ class CachedArrays:
     Made by `cached_arrays`. A row is compared with its checksum when it is first read.
     """
 
-    def __init__(self, files: Sequence[CacheFile], layouts: Sequence[Layout]) -> None:
+    def __init__(self, files: Sequence[CacheFile], layouts: Mapping[int, Layout]) -> None:
         self._files = files
-        self._layouts = layouts
+        self._layouts = dict(layouts)
         self._starts = np.array([file.start for file in files], dtype=np.intp)
         self._verified: dict[str, NDArray[np.bool_]] = {}
 
@@ -99,9 +99,15 @@ class CachedArrays:
                 gathered[name][positions] = values
         return gathered
 
+    def described(self) -> dict[str, Any]:
+        """Return plain JSON values by which `open_cached` opens the same arrays."""
+        return {"files": [file.path.name for file in self._files], "starts": self._starts.tolist(), "stop": len(self)}
+
     def _read(self, number: int, rows: NDArray[np.intp], names: Sequence[str] | None) -> dict[str, NDArray[Any]]:
         """Read rows of one file, and compare those that have not been read before with their checksums."""
         file = self._files[number]
+        if number not in self._layouts:
+            self._layouts[number] = file.layout() or file.refuse()
         arrays, checksums = file.read(self._layouts[number], rows - file.start, names)
         for name, values in arrays.items():
             if name not in self._verified:
@@ -171,7 +177,30 @@ def cached_arrays(
                 faults |= _make_file(file, make, pool, bar)
         if faults:
             raise FaultsError(faults, len(keys))
-    return CachedArrays(files, [file.layout() or file.refuse() for file in files])
+    return CachedArrays(files, {number: file.layout() or file.refuse() for number, file in enumerate(files)})
+
+
+def open_cached(folder: Path, described: Mapping[str, Any]) -> CachedArrays | None:
+    """Open arrays that were made before, without their keys.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the arrays.
+    described : mapping
+        What their `CachedArrays.described` returned.
+
+    Returns
+    -------
+    CachedArrays or None
+        None if one of their files is gone.
+    """
+    names, starts = described["files"], [*described["starts"], described["stop"]]
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not present.issuperset(names):
+        return None
+    spans = zip(names, pairwise(starts), strict=True)
+    return CachedArrays([CacheFile(folder / name, start, stop) for name, (start, stop) in spans], {})
 
 
 def _digest(keys: Sequence[str]) -> str:

@@ -185,8 +185,9 @@ def test_compare_is_reserved_and_nothing_else(light_tables: Tables, light_regist
         light_tables, light_registry, "light.toml", RunFile
     )
     assert problems(change(light_tables, "em.compare", {}), light_registry) == {
-        "em.compare": "unknown table; known here: rounds, warmup_epochs, epochs_per_round, batch_size, microbatch, "
-        "average, keep, patience, monitor, draws, temperatures, estep_batch, downstream_batch, oracle_examples"
+        "em.compare": "unknown table; known here: rounds, warmup_epochs, epochs_per_round, part, batch_size, "
+        "microbatch, average, keep, patience, monitor, draws, temperatures, estep_batch, downstream_batch, "
+        "oracle_examples"
     }
 
 

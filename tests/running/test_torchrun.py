@@ -38,6 +38,7 @@ TABULATED = ["upstream.name=tabulated-locate", "downstream.name=tabulated-label"
 TABULATED += ["sampler.estimate=weighted", "em.warmup_epochs=0"]
 UNEVEN = ["em.rounds=1", "em.batch_size=47", "em.estep_batch=40"]  # nothing is left for the second process
 KEPT = ["em.average=0.9", "em.keep=best", "em.patience=2", "em.microbatch=3", "upstream.optimizer.name=nadam"]
+PARTS = ["em.part=0.3", "em.rounds=6"]
 CASES: list[dict[str, Any]] = [
     {"overrides": []},
     {"overrides": ["run.name=tabulated", *TABULATED, "em.estep_batch=7"]},
@@ -46,6 +47,7 @@ CASES: list[dict[str, Any]] = [
     {"overrides": ["run.name=stopped"], "calls": 5, "rank": 0},
     {"overrides": ["run.name=stopped"]},
     {"overrides": ["run.name=kept", *KEPT]},
+    {"overrides": ["run.name=parts", *TABULATED, *PARTS, "em.estep_batch=7"]},
 ]
 
 
@@ -143,15 +145,18 @@ def test_two_processes_have_the_history_of_one(
         assert torch.allclose(weights, mine[key], rtol=1e-3, atol=1e-5), key
 
 
-def test_two_processes_draw_what_one_draws(two: Path, tmp_path: Path, registry: Registry) -> None:
+@pytest.mark.parametrize(("name", "overrides"), [("tabulated", []), ("parts", PARTS)])
+def test_two_processes_draw_what_one_draws(
+    name: str, overrides: list[str], two: Path, tmp_path: Path, registry: Registry
+) -> None:
     """All 20 draws of every example are kept; one process draws 48 examples at once, two draw 7 each."""
-    alone(tmp_path, registry, "run.name=tabulated", *TABULATED)
-    mine = load_file(tmp_path / "runs" / "tabulated" / "latents.safetensors")
-    theirs = load_file(two / "runs" / "tabulated" / "latents.safetensors")
+    alone(tmp_path, registry, f"run.name={name}", *TABULATED, *overrides)
+    mine = load_file(tmp_path / "runs" / name / "latents.safetensors")
+    theirs = load_file(two / "runs" / name / "latents.safetensors")
     assert mine["reference"].shape == (48, 20, 2)
     assert len(mine["reference"].unique(dim=1)) > 1
     assert all(torch.equal(theirs[key], mine[key]) for key in mine)
-    for one, other in zip(history(two, "tabulated"), history(tmp_path, "tabulated"), strict=True):
+    for one, other in zip(history(two, name), history(tmp_path, name), strict=True):
         assert {**one, "training": 0} == {**other, "training": 0}
 
 

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jointtask import hookimpl
-from jointtask.api import Command, Component, NoSettings, PanelComponent, TrainedComponent, TrivialComponent, deferred
+from jointtask.api import (
+    Command,
+    Component,
+    DatasetComponent,
+    NoSettings,
+    PanelComponent,
+    TrainedComponent,
+    TrivialComponent,
+    deferred,
+)
 from jointtask_object_extraction.data.published import published_components
 from jointtask_object_extraction.metrics.components import metric_components
 from jointtask_object_extraction.settings import (
@@ -87,11 +96,12 @@ def jointtask_proposal_terms() -> Sequence[Component]:
 def jointtask_datasets() -> Sequence[Component]:
     """Give the data sets."""
     return [
-        Component(
+        DatasetComponent(
             "image-folder",
             ImageFolder,
             deferred("jointtask_object_extraction.data.folder:image_folder"),
             "a folder of images and a folder of masks",
+            index=deferred("jointtask_object_extraction.data.folder:index_folder"),
         ),
         Component(
             "synthetic-objects",

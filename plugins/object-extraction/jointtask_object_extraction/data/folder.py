@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from jointtask.api import ConfigError, Context, DataError
 from jointtask.tools import CachedArrays, FaultsError, cached_arrays
 from jointtask_object_extraction.data.decode import DecodeError, decode
 from jointtask_object_extraction.data.frames import EMPTY, FrameDataset, digest_of, file_digest, read_files, unusable
+from jointtask_object_extraction.data.index import Digests, folder_times, index_path, open_index, save_index
 from jointtask_object_extraction.data.masks import ENCODINGS, decode_mask, squash_mask
 from jointtask_object_extraction.data.notes import border_share, duplicate_notes, fact_notes, image_arrays
 from jointtask_object_extraction.data.pairing import Listing, Pair, find_pairs, listed
@@ -20,7 +23,7 @@ from jointtask_object_extraction.data.perturbed_boxes import PerturbedBoxes
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.settings import ImageFolder
 
-__all__ = ["VERSION", "image_folder", "read_pairs"]
+__all__ = ["VERSION", "image_folder", "index_folder", "read_pairs"]
 
 VERSION = f"image-folder 2, frame {FRAME}"
 """How a file becomes a frame, part of every digest: raised whenever a file gives another frame than before."""
@@ -81,7 +84,7 @@ class _Example:
 
 
 def image_folder(settings: ImageFolder, context: Context) -> FrameDataset | PerturbedBoxes:
-    """Read the folders; make the frames that are not in the cache yet.
+    """Read the folders, or their index; make the frames that are not in the cache yet.
 
     Parameters
     ----------
@@ -107,15 +110,31 @@ def image_folder(settings: ImageFolder, context: Context) -> FrameDataset | Pert
     perturbed = settings.box_noise > 0 or settings.wrong_boxes > 0
     if perturbed and not settings.masks:
         raise ConfigError("`box_noise` and `wrong_boxes` need masks", remedy="name the folder of `masks`")
-    dataset = read_pairs(find_pairs(settings), settings, context)
+    indexed = open_index(settings, context, _FRAMES, partial(_example, settings))
+    dataset = read_pairs(find_pairs(settings), settings, context) if indexed is None else indexed
     if not perturbed:
         return dataset
     return PerturbedBoxes(dataset, noise=settings.box_noise, wrong=settings.wrong_boxes, seed=settings.box_seed)
 
 
-def read_pairs(listing: Listing, settings: ImageFolder, context: Context) -> FrameDataset:
-    """Read what `find_pairs` listed, as `image_folder` does."""
-    examples, faults = _examples(listing.pairs, settings, context)
+def index_folder(settings: ImageFolder, context: Context) -> int:
+    """Make the index that `image_folder` opens, and the frames; return the number of examples.
+
+    Files that are as they were when they were indexed last are not read again. Errors are those of `image_folder`.
+    """
+    path = index_path(settings, context)
+    folders = folder_times(settings)
+    with Digests(path, settings) as digests:
+        dataset = read_pairs(find_pairs(settings), settings, context, digests.of)
+        save_index(path, dataset, settings, digests, folders)
+    return len(dataset)
+
+
+def read_pairs(
+    listing: Listing, settings: ImageFolder, context: Context, digest: Callable[[Path], str] = file_digest
+) -> FrameDataset:
+    """Read what `find_pairs` listed, as `image_folder` does; `digest` gives the digest of a file's content."""
+    examples, faults = _examples(listing.pairs, settings, context, digest)
     try:
         frames = _frames(examples, settings, context)
     except FaultsError as error:
@@ -145,17 +164,20 @@ def read_pairs(listing: Listing, settings: ImageFolder, context: Context) -> Fra
 
 
 def _examples(
-    pairs: Sequence[Pair], settings: ImageFolder, context: Context
+    pairs: Sequence[Pair], settings: ImageFolder, context: Context, digest: Callable[[Path], str]
 ) -> tuple[list[_Example], list[DecodeError]]:
-    grey = settings.encoding == "grey"
-    version = f"{VERSION}, grey masks" if grey else VERSION
+    version = f"{VERSION}, grey masks" if settings.encoding == "grey" else VERSION
 
     def read(pair: Pair) -> _Example:
-        image = file_digest(pair.image)
-        mask = "" if pair.mask is None else file_digest(pair.mask)
-        return _Example(pair, settings.max_pixels, grey, image, digest_of(version, image, mask))
+        image = digest(pair.image)
+        mask = "" if pair.mask is None else digest(pair.mask)
+        return _example(settings, pair, image, digest_of(version, image, mask))
 
     return read_files(pairs, read, context)
+
+
+def _example(settings: ImageFolder, pair: Pair, image_digest: str, digest: str) -> _Example:
+    return _Example(pair, settings.max_pixels, settings.encoding == "grey", image_digest, digest)
 
 
 def _frames(examples: Sequence[_Example], settings: ImageFolder, context: Context) -> CachedArrays:

@@ -81,14 +81,14 @@ class FrameDataset:
         names: Sequence[str],
         notes: Sequence[str],
     ) -> None:
-        self.ids = [example.id for example in examples]
-        self.digests = [example.digest for example in examples]
-        self.input_digests = [example.image_digest for example in examples]
+        self.ids: Sequence[str] = [example.id for example in examples]
+        self.digests: Sequence[str] = [example.digest for example in examples]
+        self.input_digests: Sequence[str] = [example.image_digest for example in examples]
         self.fingerprint = digest_of(*self.ids, *self.digests)
         self.notes = notes
-        self._examples = examples
-        self._frames = frames
-        self._rows = rows
+        self.examples = examples
+        self.frames = frames
+        self.rows = rows
         self._names = names
 
     def __len__(self) -> int:
@@ -110,12 +110,12 @@ class FrameDataset:
             Of annotation files also ``box`` (B, 4), float32, half-open in frame units, and ``has_mask`` (B,), bool:
             without a mask, its frame is 0.
         """
-        frames = self._frames.batch(self._rows[np.asarray(index, dtype=np.intp)], self._names)
+        frames = self.frames.batch(self.rows[np.asarray(index, dtype=np.intp)], self._names)
         return {name: torch.from_numpy(array) for name, array in frames.items()}
 
     def example(self, index: int) -> Photograph:
         """Decode one example at its own size."""
-        return self._examples[index].photograph()
+        return self.examples[index].photograph()
 
 
 def read_files(
