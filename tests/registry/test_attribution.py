@@ -108,12 +108,18 @@ def component(hook: str, build: str, name: str = "odd", setup: str = "") -> str:
     return f"{IMPORTS}{setup}\n@hookimpl\ndef {hook}():\n    return [Component('{name}', NoSettings, {build}, 'odd')]\n"
 
 
-def subclass(base: str, body: str, hook: str, build: str = "lambda s, c: Odd()") -> str:
-    return component(hook, build, setup=f"class Odd({base}):\n    {body}\n")
+BASES = {
+    "Find": ("jointtask_tasks", "lambda s, c: Odd()"),
+    "Mark": ("jointtask_tasks", "lambda s, c: Odd()"),
+    "Interval": ("jointtask_bridges", "lambda s, c: Odd(IntervalSettings())"),
+    "Sequences": ("jointtask_datasets", "lambda s, c: Odd(SequencesSettings(examples=8))"),
+}
 
 
-BRIDGE = "lambda s, c: Odd(IntervalSettings())"
-DATA = "lambda s, c: Odd(SequencesSettings(examples=8))"
+def subclass(base: str, body: str) -> str:
+    return component(*BASES[base], setup=f"class Odd({base}):\n    {body}\n")
+
+
 PARTS = {
     "a dependency that is missing": (
         component("jointtask_tasks", "lambda s, c: __import__('no_such_module')"),
@@ -143,22 +149,22 @@ PARTS = {
         ),
     ),
     "an energy that is averaged": (
-        subclass("Mark", "def energy(self, p, t): return super().energy(p, t).mean()", "jointtask_tasks"),
+        subclass("Mark", "def energy(self, p, t): return super().energy(p, t).mean()"),
         "downstream.name=odd",
         ("the downstream task 'odd' of odd.py", "energy gave the shape (); expected (4,)"),
     ),
     "a loss that is averaged": (
-        subclass("Mark", "def training_loss(self, p, t): return self.energy(p, t).mean()", "jointtask_tasks"),
+        subclass("Mark", "def training_loss(self, p, t): return self.energy(p, t).mean()"),
         "downstream.name=odd",
         ("the downstream task 'odd' of odd.py", "training_loss gave the shape (); expected (4,)"),
     ),
     "an upstream loss that is averaged": (
-        subclass("Find", "def training_loss(self, p, t): return self.energy(p, t).mean()", "jointtask_tasks"),
+        subclass("Find", "def training_loss(self, p, t): return self.energy(p, t).mean()"),
         "upstream.name=odd",
         ("the upstream task 'odd' of odd.py", "training_loss gave the shape (); expected (2,)"),
     ),
     "an upstream task without reference": (
-        subclass("Mark", "def forward(self, b): return super().forward(b['values'])", "jointtask_tasks"),
+        subclass("Mark", "def forward(self, b): return super().forward(b['values'])"),
         "upstream.name=odd",
         ("the upstream task 'odd' of odd.py", "energy raised an error"),
     ),
@@ -168,33 +174,27 @@ PARTS = {
         ("the bridge 'odd' of odd.py", "was built as object, without grid, coordinates"),
     ),
     "a bridge that returns another device": (
-        subclass("Interval", "def base(self, b): return super().base(b).to('meta')", "jointtask_bridges", BRIDGE),
+        subclass("Interval", "def base(self, b): return super().base(b).to('meta')"),
         "bridge.name=odd",
         ("the bridge 'odd' of odd.py", "base gave a tensor on meta; expected the batch's device, cpu"),
     ),
     "a bridge that returns another shape": (
-        subclass("Interval", "def base(self, b): return super().base(b)[:, :1]", "jointtask_bridges", BRIDGE),
+        subclass("Interval", "def base(self, b): return super().base(b)[:, :1]"),
         "bridge.name=odd",
         ("the bridge 'odd' of odd.py", "base gave the shape (2, 1); expected (2, 2)"),
     ),
     "a condition with too few rows": (
-        subclass(
-            "Interval", "def condition(self, b, r): return super().condition(b, r[:, :1])", "jointtask_bridges", BRIDGE
-        ),
+        subclass("Interval", "def condition(self, b, r): return super().condition(b, r[:, :1])"),
         "bridge.name=odd",
         ("the bridge 'odd' of odd.py", "the input of condition has 2 rows; expected B * K, 4"),
     ),
     "a restore without rows": (
-        subclass(
-            "Interval", "def restore(self, p, r): return super().restore(p, r)[:, 0]", "jointtask_bridges", BRIDGE
-        ),
+        subclass("Interval", "def restore(self, p, r): return super().restore(p, r)[:, 0]"),
         "bridge.name=odd",
         ("the bridge 'odd' of odd.py", "restore gave the shape (2, 64); expected (2, 2, ...)"),
     ),
     "a data set without a key": (
-        subclass(
-            "Sequences", "def batch(self, i): return {'values': super().batch(i)['values']}", "jointtask_datasets", DATA
-        ),
+        subclass("Sequences", "def batch(self, i): return {'values': super().batch(i)['values']}"),
         "data.train.name=odd",
         (
             "the data set 'odd' of odd.py",
@@ -202,27 +202,17 @@ PARTS = {
         ),
     ),
     "a data set that is empty": (
-        subclass("Sequences", "def __len__(self): return 0", "jointtask_datasets", DATA),
+        subclass("Sequences", "def __len__(self): return 0"),
         "data.train.name=odd",
         ("the data set 'odd' of odd.py", "has no examples; expected one at least"),
     ),
     "a data set with an id twice": (
-        subclass(
-            "Sequences",
-            "def __init__(self, s):\n        super().__init__(s)\n        self.ids = ['a'] * 8",
-            "jointtask_datasets",
-            DATA,
-        ),
+        subclass("Sequences", "def __init__(self, s):\n        super().__init__(s)\n        self.ids = ['a'] * 8"),
         "data.train.name=odd",
         ("the data set 'odd' of odd.py", "has one id for several examples: a; expected distinct ids"),
     ),
     "a data set with flat batches": (
-        subclass(
-            "Sequences",
-            "def batch(self, i): return {k: v.T for k, v in super().batch(i).items()}",
-            "jointtask_datasets",
-            DATA,
-        ),
+        subclass("Sequences", "def batch(self, i): return {k: v.T for k, v in super().batch(i).items()}"),
         "data.train.name=odd",
         ("the data set 'odd' of odd.py", "gave 'values' of shape (64, 2) for 2 examples; expected a tensor (2, ...)"),
     ),

@@ -16,7 +16,9 @@ from jointtask.runfile.schema import OptimizerTable, RunFile, SamplerTable, Tabl
 
 PluginFile = Callable[..., str]
 
-SAMPLER = "SamplerComponent({name!r}, {settings}, print, 'text', exact=True, proposal='none')"
+
+def sampler(name: str = "mine", settings: str = "NoSettings", build: str = "print", proposal: str = "none") -> str:
+    return f"SamplerComponent({name!r}, {settings}, {build}, 'text', exact=True, proposal={proposal!r})"
 
 
 def samplers(*items: str) -> str:
@@ -70,7 +72,7 @@ def test_an_unknown_component_names_the_plugins_that_failed(plugin_file: PluginF
 
 
 def test_a_name_claimed_twice_is_refused_to_both(plugin_file: PluginFile) -> None:
-    registry = load_registry([plugin_file(samplers(SAMPLER.format(name="gibbs", settings="NoSettings")))])
+    registry = load_registry([plugin_file(samplers(sampler("gibbs")))])
     with pytest.raises(ConfigError, match=r"claimed by jointtask .* and odd\.py") as caught:
         registry.find("sampler", "gibbs")
     assert "JOINTTASK_DISABLE_PLUGINS=" in caught.value.remedy
@@ -81,72 +83,44 @@ def test_a_name_claimed_twice_is_refused_to_both(plugin_file: PluginFile) -> Non
 
 
 def test_a_name_claimed_twice_by_one_plugin(plugin_file: PluginFile) -> None:
-    twice = SAMPLER.format(name="mine", settings="NoSettings")
+    twice = sampler()
     registry = load_registry([plugin_file(samplers(twice, twice))])
     with pytest.raises(ConfigError, match="claimed by"):
         registry.find("sampler", "mine")
 
 
+ITEMS = {
+    "Component('mine', NoSettings, print, 'text')": "expected a SamplerComponent",
+    "'mine'": "jointtask_samplers gave 'mine'",
+    sampler("My Sampler"): "'My Sampler': a name is lower-case",
+    sampler(settings="dict"): "'dict' are no attrs class",
+    sampler(settings="NoSettings()"): "are no attrs class",
+    sampler(build="None"): "its build cannot be called",
+    sampler(build="lambda settings: None"): "its build takes (settings); expected build(settings, context)",
+    sampler(proposal="some"): "proposal must be 'all', 'none' or a tuple of names of terms, got 'some'",
+}
+SETTINGS = {
+    "@attrs.define\nclass S: ...": "'S' are not frozen",
+    "@attrs.define(slots=False)\nclass S: ...": "'S' are not frozen",
+    "@attrs.frozen\nclass S:\n    estimate: int = 1": "its setting 'estimate' is a core key of the table",
+    "@attrs.frozen\nclass S:\n    where: complex = 1": "its setting 'where': a run file cannot hold the type complex",
+    "@attrs.frozen\nclass S:\n    where: int | str = 1": "a run file cannot hold the type int | str",
+    "@attrs.frozen\nclass S:\n    where: 'Missing' = 1": "name 'Missing' is not defined",
+    "@attrs.frozen\nclass S:\n    number = attrs.field(default=1)": "its setting 'number' has no type annotation",
+}
+
+
 @pytest.mark.parametrize(
     ("preamble", "item", "reason"),
     [
-        ("", "Component('mine', NoSettings, print, 'text')", "expected a SamplerComponent"),
-        ("", "'mine'", "jointtask_samplers gave 'mine'"),
-        ("", SAMPLER.format(name="My Sampler", settings="NoSettings"), "'My Sampler': a name is lower-case"),
-        ("", SAMPLER.format(name="mine", settings="dict"), "'dict' are no attrs class"),
-        ("", SAMPLER.format(name="mine", settings="NoSettings()"), "are no attrs class"),
-        ("@attrs.define\nclass S: ...\n", SAMPLER.format(name="mine", settings="S"), "'S' are not frozen"),
-        (
-            "@attrs.define(slots=False)\nclass S: ...\n",
-            SAMPLER.format(name="mine", settings="S"),
-            "'S' are not frozen",
-        ),
-        (
-            "@attrs.frozen\nclass S:\n    estimate: int = 1\n",
-            SAMPLER.format(name="mine", settings="S"),
-            "its setting 'estimate' is a core key of the table",
-        ),
-        (
-            "@attrs.frozen\nclass S:\n    where: complex = 1\n",
-            SAMPLER.format(name="mine", settings="S"),
-            "its setting 'where': a run file cannot hold the type complex",
-        ),
-        (
-            "@attrs.frozen\nclass S:\n    where: int | str = 1\n",
-            SAMPLER.format(name="mine", settings="S"),
-            "a run file cannot hold the type int | str",
-        ),
-        (
-            "@attrs.frozen\nclass S:\n    where: 'Missing' = 1\n",
-            SAMPLER.format(name="mine", settings="S"),
-            "name 'Missing' is not defined",
-        ),
-        (
-            "",
-            "SamplerComponent('mine', NoSettings, None, 'text', exact=True, proposal='all')",
-            "its build cannot be called",
-        ),
-        (
-            "",
-            "SamplerComponent('mine', NoSettings, lambda settings: None, 'text', exact=True, proposal='all')",
-            "its build takes (settings); expected build(settings, context)",
-        ),
-        (
-            "",
-            "SamplerComponent('mine', NoSettings, print, 'text', exact=True, proposal='some')",
-            "proposal must be 'all', 'none' or a tuple of names of terms, got 'some'",
-        ),
-        (
-            "@attrs.frozen\nclass S:\n    number = attrs.field(default=1)\n",
-            SAMPLER.format(name="mine", settings="S"),
-            "its setting 'number' has no type annotation",
-        ),
+        *(("", item, reason) for item, reason in ITEMS.items()),
+        *((f"{text}\n", sampler(settings="S"), reason) for text, reason in SETTINGS.items()),
     ],
 )
 def test_what_breaks_the_contract_is_refused_and_the_rest_is_used(
     plugin_file: PluginFile, preamble: str, item: str, reason: str
 ) -> None:
-    good = SAMPLER.format(name="good", settings="NoSettings")
+    good = sampler("good")
     registry = load_registry([plugin_file(preamble + samplers(good, item))])
     assert registry.find("sampler", "good").name == "good"
     (found,) = reasons(registry)
@@ -244,7 +218,7 @@ def test_a_command_needs_a_target(plugin_file: PluginFile) -> None:
 
 def test_rows_say_what_is_loaded_failed_and_disabled(plugin_file: PluginFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOINTTASK_DISABLE_PLUGINS", "off")
-    good = plugin_file(samplers(SAMPLER.format(name="good", settings="NoSettings"), "3"), "good")
+    good = plugin_file(samplers(sampler("good"), "3"), "good")
     registry = load_registry([good, plugin_file("1 / 0\n", "bad"), plugin_file("", "off")])
     rows = {row.source.plugin: row for row in registry.rows()}
     assert rows["good"].state == "loaded"

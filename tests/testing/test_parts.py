@@ -26,140 +26,137 @@ def component(name, build):
     return [Component(name, NoSettings, build, "a faulty part")]
 """
 
+
+def subclass(base: str, body: str) -> str:
+    """Return a part that is one of the trial pair's, with methods of its own."""
+    hook, arguments = ("bridges", "trial.IntervalSettings()") if base == "Interval" else ("tasks", "")
+    return f"""
+class Odd(trial.{base}):
+{body}
+
+@hookimpl
+def jointtask_{hook}():
+    return component("odd", lambda settings, context: Odd({arguments}))
+"""
+
+
+def sampler(body: str) -> str:
+    return f"""
+def sample(target, random):
+{body}
+    return Draws(index, target.energy(index), torch.zeros(index.shape).double())
+
+@hookimpl
+def jointtask_samplers():
+    build = lambda settings, context: sample
+    return [SamplerComponent("odd", NoSettings, build, "faulty", exact=False, proposal="all")]
+"""
+
+
 CASES = {
     "a task that writes into its batch": (
-        """
-class Odd(trial.Find):
+        subclass(
+            "Find",
+            """
     def forward(self, batch):
         batch["values"].clamp_(max=1)
         return super().forward(batch)
-
-@hookimpl
-def jointtask_tasks():
-    return component("odd", lambda settings, context: Odd())
 """,
+        ),
         "upstream.name=odd",
         r"the upstream task 'odd' of odd.py sha256:\w+: what the task was given was changed in place; expected",
     ),
     "a task that reads the annotation": (
-        """
-class Odd(trial.Find):
+        subclass(
+            "Find",
+            """
     def forward(self, batch):
         return super().forward(batch) + batch["label"].sum()
-
-@hookimpl
-def jointtask_tasks():
-    return component("odd", lambda settings, context: Odd())
 """,
+        ),
         "upstream.name=odd",
         r"the upstream task 'odd' of .*: its forward pass without the annotation raised an error",
     ),
     "an energy that is a mean over the batch": (
-        """
-class Odd(trial.Mark):
+        subclass(
+            "Mark",
+            """
     def energy(self, prediction, target):
         return super().energy(prediction, target).mean().expand(len(prediction))
-
-@hookimpl
-def jointtask_tasks():
-    return component("odd", lambda settings, context: Odd())
 """,
+        ),
         "downstream.name=odd",
         r"the downstream task 'odd' of .*: an example's energy depends on the others",
     ),
     "a task that fails in training mode": (
-        """
-class Odd(trial.Mark):
+        subclass(
+            "Mark",
+            """
     def forward(self, inputs):
         if self.training:
             raise IndexError("my own bug")
         return super().forward(inputs)
-
-@hookimpl
-def jointtask_tasks():
-    return component("odd", lambda settings, context: Odd())
 """,
+        ),
         "downstream.name=odd",
         r"the downstream task 'odd' of .*: in training mode, the task raised IndexError: my own bug",
     ),
     "unusable base references": (
-        """
-class Odd(trial.Interval):
+        subclass(
+            "Interval",
+            """
     def base(self, batch):
         return super().base(batch).flip(1)
-
-@hookimpl
-def jointtask_bridges():
-    return component("odd", lambda settings, context: Odd(trial.IntervalSettings()))
 """,
+        ),
         "bridge.name=odd",
         r"the bridge 'odd' of .*: a base reference is not usable",
     ),
     "base references that are not finite": (
-        """
-class Odd(trial.Interval):
+        subclass(
+            "Interval",
+            """
     def base(self, batch):
         return super().base(batch) * torch.nan
-
-@hookimpl
-def jointtask_bridges():
-    return component("odd", lambda settings, context: Odd(trial.IntervalSettings()))
 """,
+        ),
         "bridge.name=odd",
         r"the bridge 'odd' of .*: the base reference of the examples \[0, 1, 2, 3\] is not finite",
     ),
     "an augmentation that is a pair": (
-        """
-class Odd(trial.Interval):
+        subclass(
+            "Interval",
+            """
     def augment(self, batch, reference, random):
         return batch, reference
-
-@hookimpl
-def jointtask_bridges():
-    return component("odd", lambda settings, context: Odd(trial.IntervalSettings()))
 """,
+        ),
         "bridge.name=odd",
         r"the bridge 'odd' of .*: augment gives a tuple; expected an Augmented",
     ),
     "log odds in place of probabilities": (
-        """
-class Odd(trial.Interval):
+        subclass(
+            "Interval",
+            """
     def restore(self, prediction, reference):
         return 9 * super().restore(prediction, reference) - 4
-
-@hookimpl
-def jointtask_bridges():
-    return component("odd", lambda settings, context: Odd(trial.IntervalSettings()))
 """,
+        ),
         "bridge.name=odd",
         r"the bridge 'odd' of .*: restore leaves \[0, 1\]",
     ),
     "a sampler that changes the target": (
-        """
-def sample(target, random):
+        sampler("""
     target.log_proposal.fill_(-1)
     index = target.start[:, None]
-    return Draws(index, target.energy(index), torch.zeros(index.shape).double())
-
-@hookimpl
-def jointtask_samplers():
-    build = lambda settings, context: sample
-    return [SamplerComponent("odd", NoSettings, build, "faulty", exact=False, proposal="all")]
-""",
+"""),
         "sampler.name=odd",
         r"the sampler 'odd' of .* sha256:\w+ changed log_proposal in place",
     ),
     "a sampler that draws unusable states": (
-        """
-def sample(target, random):
+        sampler("""
     index = (random.uniform(200) * len(target.grid)).long()
-    return Draws(index, target.energy(index), torch.zeros(index.shape).double())
-
-@hookimpl
-def jointtask_samplers():
-    build = lambda settings, context: sample
-    return [SamplerComponent("odd", NoSettings, build, "faulty", exact=False, proposal="all")]
-""",
+"""),
         "sampler.name=odd",
         r"the sampler 'odd' of .* sha256:\w+ drew \d+ of \d+ states of energy \+inf",
     ),
