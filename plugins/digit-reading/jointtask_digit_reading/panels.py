@@ -44,31 +44,23 @@ def panels(settings: NoSettings, context: Context) -> Draw:
 
 
 def draw(data: PanelData) -> list[Panel]:
-    """Draw the fixed training examples and the worst test examples.
+    """Draw scenes and their angles: examples are `Scene`, predictions `Reading`, references angles in degrees.
 
-    Parameters
-    ----------
-    data : PanelData
-        Examples, each a `Scene`, and predictions, each a `Reading`; references are angles in degrees.
-
-    Returns
-    -------
-    list of Panel
-        None for a kind without examples.
+    Without fixed or worst examples there is no panel of them.
     """
-    found = []
-    how = (
+    drawn = []
+    legend = (
         "The lines in a scene point to where the top of the digit is; beside it, the middle of the scene turned upright"
         " by each angle, and the probability of each digit as the run predicts it (orange: the right digit)."
     )
     if data.fixed:
-        caption = f"Training examples, the same in every report of this run. {how}"
-        found.append(Panel("Training examples", caption, _sheet(data.fixed, [_ANNOTATED, _ADJUSTED, _PREDICTED])))
+        caption = f"Training examples, the same in every report of this run. {legend}"
+        drawn.append(Panel("Training examples", caption, _sheet(data.fixed, [_ANNOTATED, _ADJUSTED, _PREDICTED])))
     if data.worst:
-        caption = f"The test examples with the worst {data.worst_by}, worst first. {how}"
+        caption = f"The test examples with the worst {data.worst_by}, worst first. {legend}"
         png = _sheet(data.worst, [_ANNOTATED, _PREDICTED])
-        found.append(Panel(f"Worst cases by {data.worst_by}", caption, png))
-    return found
+        drawn.append(Panel(f"Worst cases by {data.worst_by}", caption, png))
+    return drawn
 
 
 def _sheet(examples: Sequence[PanelExample], angles: Sequence[_Angle]) -> bytes:

@@ -44,36 +44,28 @@ def panels(settings: NoSettings, context: Context) -> Draw:
 
 
 def draw(data: PanelData) -> list[Panel]:
-    """Draw the fixed training examples and the worst test examples.
+    """Draw recordings and their intervals: examples are `Recording`, predictions `Detection`.
 
-    Parameters
-    ----------
-    data : PanelData
-        Examples, each a `Recording`, and predictions, each a `Detection`; references are half-open intervals in
-        samples. Change points are drawn where the batch has them.
-
-    Returns
-    -------
-    list of Panel
-        None for a kind without examples.
+    References are half-open intervals in samples. Change points are drawn where the batch has them. Without fixed or
+    worst examples there is no panel of them.
     """
-    found = []
-    how = (
+    drawn = []
+    legend = (
         "Blue shading: samples labelled as the event; orange line: the predicted probability, from 0 to 1. The bars "
         "below are intervals: as marked, the reference before and after adjustment, and the predicted reference"
     )
     if data.fixed:
         ticks = "; grey ticks at the top: change points" if any(NAME in item.batch for item in data.fixed) else ""
-        caption = f"Training examples, the same in every report of this run. {how}{ticks}."
-        found.append(Panel("Training examples", caption, _sheet(data.fixed, [_MARKED, _BEFORE, _AFTER, _PREDICTED])))
+        caption = f"Training examples, the same in every report of this run. {legend}{ticks}."
+        drawn.append(Panel("Training examples", caption, _sheet(data.fixed, [_MARKED, _BEFORE, _AFTER, _PREDICTED])))
     if data.worst:
         caption = (
             f"The test examples with the worst {data.worst_by}, worst first. Blue shading: samples labelled as the "
             "event; orange line: the predicted probability. The bars are the marked and the predicted interval."
         )
         png = _sheet(data.worst, [_MARKED, _PREDICTED])
-        found.append(Panel(f"Worst cases by {data.worst_by}", caption, png))
-    return found
+        drawn.append(Panel(f"Worst cases by {data.worst_by}", caption, png))
+    return drawn
 
 
 def _sheet(examples: Sequence[PanelExample], intervals: Sequence[_Interval]) -> bytes:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from jointtask.registry.registry import load_registry
-from jointtask.runfile.load import load
-from jointtask.running.run import run
-from jointtask.tools import SilentProgress
+from jointtask.api import RunRecord
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "event_detection.toml"
+SMALL = [f"data.{split}.examples=24" for split in ("train", "validation", "test")]
+SHORT = ["em.warmup_epochs=1", "em.rounds=2", "em.epochs_per_round=1", "em.oracle_examples=2"]
 
 
-def test_the_example_runs_from_data_to_report(tmp_path: Path) -> None:
-    registry = load_registry()
-    small = [f"data.{split}.examples=24" for split in ("train", "validation", "test")]
-    short = ["em.warmup_epochs=1", "em.rounds=2", "em.epochs_per_round=1", "em.oracle_examples=2"]
-    runfile = load(EXAMPLE, [f"run.output='{tmp_path}'", "run.device=cpu", *small, *short], registry)
-    record = run(runfile, registry, fresh=False, progress=SilentProgress())
+def test_the_example_runs_from_data_to_report(jointtask_run: Callable[..., RunRecord]) -> None:
+    record = jointtask_run(EXAMPLE, *SMALL, *SHORT)
     assert record.finished
     assert record.period == [None, None]
     assert [score.predictor for score in record.scores] == ["this run", "movement", "mean-interval"]
     assert set(record.scores[0].values) == {"F1", "interval IoU"}
     assert sum(record.rounds[-1].adjustment[0].values()) == 24
-    page = (tmp_path / "event-detection" / "report.html").read_text()
+    page = Path(record.directory, "report.html").read_text()
     assert "Training examples" in page
     assert "Worst cases by F1" in page

@@ -52,18 +52,10 @@ def panels(settings: NoSettings, context: Context) -> Draw:
 
 
 def draw(data: PanelData) -> list[Panel]:
-    """Draw the fixed training examples and the worst test examples.
+    """Draw photographs and what was extracted from them: examples are `Photograph`, predictions `Extraction`.
 
-    Parameters
-    ----------
-    data : PanelData
-        Of examples that are `Photograph` and predictions that are `Extraction`. References are half-open
-        (x1, y1, x2, y2) in frame units. Superpixel boundaries are drawn where the batch has them.
-
-    Returns
-    -------
-    list of Panel
-        None for a kind without examples.
+    References are half-open (x1, y1, x2, y2) in frame units. Superpixel boundaries are drawn where the batch has them.
+    Without fixed or worst examples there is no panel of them.
     """
     panels = []
     if data.fixed:

@@ -35,14 +35,7 @@ def soft_abstraction(image: Image) -> Map:
     uniqueness (GU), and, after those that mingle in the image are joined, by colour spatial distribution (CSD). The
     map of the two that is more compact is returned (Cheng et al., ICCV 2013).
 
-    Parameters
-    ----------
-    image : ndarray, (H, W, 3), uint8 RGB
-
-    Returns
-    -------
-    ndarray, (H, W), float32 in [0, 1]
-        0 everywhere if the colours vary so little that one Gaussian describes them.
+    It is 0 everywhere if the colours vary so little that one Gaussian describes them.
     """
     palette = quantise(image)
     mixture = colour_mixture(palette)

@@ -38,14 +38,7 @@ def histogram_contrast(image: Image) -> Map:
     The saliency of a colour is its mean CIELAB distance to the colours of all pixels, smoothed over a quarter of
     the palette (Cheng et al., CVPR 2011).
 
-    Parameters
-    ----------
-    image : ndarray, (H, W, 3), uint8 RGB
-
-    Returns
-    -------
-    ndarray, (H, W), float32 in [0, 1]
-        0 everywhere if the image has one colour.
+    It is 0 everywhere if the image has one colour.
     """
     palette = quantise(image)
     saliency = palette.distances @ (palette.counts / palette.counts.sum())
@@ -60,14 +53,7 @@ def region_contrast(image: Image) -> Map:
     The weighted contrast of regions, without those that the border cuts, is averaged over similar colours and then
     over each region again (Cheng et al., TPAMI 2015, and the authors' program for the border).
 
-    Parameters
-    ----------
-    image : ndarray, (H, W, 3), uint8 RGB
-
-    Returns
-    -------
-    ndarray, (H, W), float32 in [0, 1]
-        0 everywhere if the image has one colour; of two colours, 1 at the rarer.
+    It is 0 everywhere if the image has one colour; of two colours, 1 at the rarer.
     """
     palette = quantise(image)
     colours = len(palette.counts)

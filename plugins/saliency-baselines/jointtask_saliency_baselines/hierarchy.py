@@ -50,14 +50,7 @@ def hierarchical_saliency(image: Image) -> Map:
     saliency minimises the squared differences to the cues and between regions and those that they are part of;
     that of the first layer is returned (Yan et al., CVPR 2013).
 
-    Parameters
-    ----------
-    image : ndarray, (H, W, 3), uint8 RGB
-
-    Returns
-    -------
-    ndarray, (H, W), float32 in [0, 1]
-        0 everywhere if the image has one colour.
+    It is 0 everywhere if the image has one colour.
     """
     layers = region_layers(image, _SCALES)
     lab = to_lab(image / 255)

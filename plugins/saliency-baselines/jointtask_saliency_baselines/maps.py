@@ -31,8 +31,13 @@ MOST_PIXELS = 512 * 512
 
 Floats = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
+"""(H, W, 3), RGB."""
+
 Labels = NDArray[np.int32]
+"""(H, W), numbered from 0."""
+
 Map = NDArray[np.float32]
+"""(H, W), in [0, 1]."""
 
 
 def saliency_map(function: Callable[[Image], Map]) -> Callable[[Image], Map]:

@@ -66,15 +66,7 @@ def region_segments(graph: SuperpixelGraph) -> Segments:
     colour, and one of 8 offsets; nothing is certain to be background. The regions are up to 60 of a colour hierarchy,
     between 0.005 and 0.4 of the image and of mutual overlaps up to 0.7, the largest first.
 
-    Parameters
-    ----------
-    graph : SuperpixelGraph
-        The graph of N superpixels.
-
-    Returns
-    -------
-    ndarray, (S, N), bool
-        The segments in the form of `parametric_segments`.
+    Parameters and result are those of `parametric_segments`.
     """
     return distinct(_region_cuts(graph), graph)
 

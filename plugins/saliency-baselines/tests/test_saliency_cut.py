@@ -87,21 +87,20 @@ def test_a_speck_is_no_object() -> None:
     assert not saliency_cut(photograph(mask), mask.astype(np.float64)).any()
 
 
-def test_the_trimap_is_unknown_five_pixels_to_either_side_of_the_border() -> None:
-    mask = np.zeros((60, 70), np.bool_)
-    mask[20:40, 25:50] = True
-    expected = np.zeros((60, 70), np.uint8)
-    expected[15:45, 20:55] = 128
-    expected[25:35, 30:45] = 255
-    np.testing.assert_array_equal(update_trimap(mask), expected)
-
-
-def test_an_object_too_thin_to_erode_is_certain_itself() -> None:
-    mask = np.zeros((40, 40), np.bool_)
-    mask[18:22, 10:30] = True
-    expected = np.zeros((40, 40), np.uint8)
-    expected[13:27, 5:35] = 128
-    expected[18:22, 10:30] = 255
+@pytest.mark.parametrize(
+    ("drawn", "reached", "certain"),
+    [
+        (np.s_[20:40, 25:50], np.s_[15:45, 20:55], np.s_[25:35, 30:45]),
+        (np.s_[18:22, 10:30], np.s_[13:27, 5:35], np.s_[18:22, 10:30]),  # too thin to erode: certain itself
+    ],
+)
+def test_the_trimap_is_unknown_five_pixels_to_either_side_of_the_border(
+    drawn: tuple[slice, slice], reached: tuple[slice, slice], certain: tuple[slice, slice]
+) -> None:
+    mask, expected = np.zeros((60, 70), np.bool_), np.zeros((60, 70), np.uint8)
+    mask[drawn] = True
+    expected[reached] = 128
+    expected[certain] = 255
     np.testing.assert_array_equal(update_trimap(mask), expected)
 
 

@@ -121,18 +121,7 @@ class CompactLocalization(BoxTask):
         self.head = SideHead(trunk.width, predicts_scale=predicts_scale)
 
     def forward(self, batch: Batch) -> Tensor | BoxPrediction:
-        """Predict the box.
-
-        Parameters
-        ----------
-        batch : Batch
-            With `image`, (B, 3, 224, 224), RGB in [0, 255], uint8 or floating.
-
-        Returns
-        -------
-        Tensor, (B, 4), float32, or BoxPrediction
-            (x1, y1, x2, y2) in frame units; not necessarily a usable box.
-        """
+        """Return boxes (x1, y1, x2, y2), (B, 4), in frame units, of `image`, (B, 3, 224, 224), in [0, 255]."""
         image = batch["image"].to(self.head.stretch.dtype) / 255
         view = F.interpolate(image, size=(self.view, self.view), mode="bilinear", align_corners=False, antialias=True)
         box: Tensor | BoxPrediction = self.head(self.trunk(view))
@@ -164,18 +153,7 @@ class CompactSegmentation(MaskTask):
         self.head = nn.Conv2d(trunk.width, 1, 1)
 
     def forward(self, crop: Tensor) -> Tensor:
-        """Predict the mask inside each crop.
-
-        Parameters
-        ----------
-        crop : Tensor, (M, 3, input_size, input_size), float32
-            RGB in [0, 1].
-
-        Returns
-        -------
-        Tensor, (M, output_size, output_size)
-            Log odds of the object.
-        """
+        """Return log odds of the object, (M, output_size, output_size), inside crops in [0, 1] of `input_size`."""
         logits: Tensor = self.head(self.trunk(crop))
         return logits[:, 0]
 

@@ -74,18 +74,7 @@ class PyramidSegmentation(MaskTask):
         )
 
     def forward(self, crop: Tensor) -> Tensor:
-        """Predict the mask inside each crop.
-
-        Parameters
-        ----------
-        crop : Tensor, (M, 3, input_size, input_size), float32
-            RGB in [0, 1].
-
-        Returns
-        -------
-        Tensor, (M, output_size, output_size)
-            Log odds of the object.
-        """
+        """Return log odds of the object, (M, output_size, output_size), inside crops in [0, 1] of `input_size`."""
         scales = self.encoder(self.standardise(crop))
         *finer, maps = [lateral(scale) for lateral, scale in zip(self.lateral, scales, strict=True)]
         for look in self.around:

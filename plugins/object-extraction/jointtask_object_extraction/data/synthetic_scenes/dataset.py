@@ -75,18 +75,7 @@ class SyntheticDataset:
         return len(self.ids)
 
     def batch(self, index: Sequence[int]) -> dict[str, Tensor]:
-        """Return the frames of B examples.
-
-        Parameters
-        ----------
-        index : sequence of int, (B,)
-            Positions in the data set.
-
-        Returns
-        -------
-        dict of str to Tensor
-            ``image`` (B, 3, 224, 224), uint8, RGB; ``mask`` (B, 224, 224), uint8, 1 on the object.
-        """
+        """Return the frames of B examples: `image` (B, 3, 224, 224), RGB, and `mask` (B, 224, 224), uint8 both."""
         return {name: torch.from_numpy(array) for name, array in self._frames.batch(index).items()}
 
     def example(self, index: int) -> Photograph:
