@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from jointtask.tools import text
@@ -32,3 +34,16 @@ def test_a_duration_has_one_way_to_be_written(seconds: float, expected: str) -> 
 )
 def test_a_listing_says_how_many_names_it_leaves_out(names: list[str], shown: int, between: str, expected: str) -> None:
     assert text.listing(names, shown, between) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(3.14159, "3.142"), (123456.7, "123,457"), (math.nan, text.MISSING), (None, text.MISSING), (0.00012, "0.00012")],
+)
+def test_numbers(value: float | None, expected: str) -> None:
+    assert text.number(value) == expected
+
+
+@pytest.mark.parametrize(("words", "expected"), [("a mean", "a mean."), ("A mean. ", "A mean."), ("", "")])
+def test_sentences(words: str, expected: str) -> None:
+    assert text.sentence(words) == expected
