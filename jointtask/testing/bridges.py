@@ -22,7 +22,7 @@ from jointtask.api.randomness import Streams
 from jointtask.api.task import Batch
 from jointtask.api.tree import leaves, select_rows
 from jointtask.testing.devices import check_device
-from jointtask.testing.expect import attributes, same_rows, unchanged
+from jointtask.testing.expect import attributes, reads_no_annotation, same_rows, unchanged
 
 __all__ = ["check_bridge"]
 
@@ -152,14 +152,8 @@ def _condition(bridge: Bridge, batch: Batch, reference: Tensor) -> None:
     assert both.target is not None, "condition gives no target for an annotated batch"
     same_rows(both.target, rows, alone.target, "row b * K + k of condition's target is not example b under reference k")
     bare = {name: tensor for name, tensor in batch.items() if name not in bridge.annotation}
-    try:
+    with reads_no_annotation(bridge, "condition"):
         unannotated = bridge.condition(bare, reference)
-    except KeyError as error:
-        if error.args[0] not in bridge.annotation:
-            raise
-        raise AssertionError(
-            f"condition reads '{error.args[0]}', an annotation, where there is none; expected its input without"
-        ) from error
     assert unannotated.target is None, "condition gives a target without an annotation; expected None"
     same_rows(both.input, slice(None), unannotated.input, "condition's input depends on the annotation")
 

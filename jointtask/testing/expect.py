@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jointtask.api.bridge import Bridge
 from jointtask.api.tree import leaves, map_tensors, select_rows
 from jointtask.registry.members import missing_members
 
-__all__ = ["attributes", "equal", "same_rows", "unchanged"]
+__all__ = ["attributes", "equal", "reads_no_annotation", "same_rows", "unchanged"]
 
 
 def attributes(part: Any, what: str, protocol: type) -> None:
@@ -37,6 +38,19 @@ def same_rows(whole: Any, rows: slice, part: Any, what: str, tolerance: float = 
     for x, y in zip(one, two, strict=True):
         assert x.shape == y.shape, f"{what}: expected the shape {tuple(x.shape)} for a part, got {tuple(y.shape)}"
         assert torch.allclose(x.double(), y.double(), rtol=tolerance, atol=tolerance, equal_nan=True), what
+
+
+@contextmanager
+def reads_no_annotation(bridge: Bridge, what: str) -> Iterator[None]:
+    """Require that what is called inside the context finds all that it reads, without the bridge's annotation."""
+    try:
+        yield
+    except KeyError as error:
+        if error.args[0] not in bridge.annotation:
+            raise
+        raise AssertionError(
+            f"{what} reads '{error.args[0]}', which is an annotation; expected it to do without where there is none"
+        ) from error
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,23 +10,16 @@ from jointtask_digit_reading.networks import DigitOrientation, DigitReader
 from jointtask_digit_reading.rotation import AngleBridge, angle_adjustment
 from jointtask_digit_reading.settings import AngleAdjustment, RotatedDigits
 
-from jointtask.api import ConfigError, Context, Streams
+from jointtask.api import ConfigError, Streams
 from jointtask.em.pair import Pair
 from jointtask.em.predict import Predictor
 from jointtask.testing import check_bridge, check_task
-from jointtask.tools import SilentProgress
 
 DATA = RotatedDigitsDataset(RotatedDigits(split="train", examples=12))
 
 
 def make_bridge(**chosen: Any) -> AngleBridge:
-    context = Context(
-        device=torch.device("cpu"),
-        workers=1,
-        cache=Path("unused"),
-        progress=SilentProgress(),
-        downstream=SimpleNamespace(input_size=DigitReader.input_size),
-    )
+    context: Any = SimpleNamespace(downstream=SimpleNamespace(input_size=DigitReader.input_size))  # all that it reads
     return angle_adjustment(AngleAdjustment(**chosen), context)
 
 

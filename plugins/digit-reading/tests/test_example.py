@@ -8,12 +8,12 @@ from pathlib import Path
 from jointtask.api import RunRecord
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "digit_reading.toml"
-SMALL = [f"data.{split}.examples=24" for split in ("train", "validation", "test")]
-SHORT = ["em.warmup_epochs=1", "em.rounds=2", "em.epochs_per_round=1", "em.oracle_examples=2"]
 
 
 def test_the_example_runs_from_data_to_report(jointtask_run: Callable[..., RunRecord]) -> None:
-    record = jointtask_run(EXAMPLE, *SMALL, *SHORT)
+    small = [f"data.{split}.examples=24" for split in ("train", "validation", "test")]
+    short = ["em.warmup_epochs=1", "em.rounds=2", "em.epochs_per_round=1", "em.oracle_examples=2"]
+    record = jointtask_run(EXAMPLE, *small, *short)
     assert record.finished
     assert record.period == [360.0]
     assert [score.predictor for score in record.scores] == ["this run", "mean-digits", "commonest-digit"]

@@ -52,18 +52,7 @@ class EventLocalization(nn.Module):
         self.doubt = nn.Linear(2 * width, 2)
 
     def forward(self, batch: Batch) -> IntervalPrediction:
-        """Predict the interval.
-
-        Parameters
-        ----------
-        batch : Batch
-            With `values`, (B, 512).
-
-        Returns
-        -------
-        IntervalPrediction
-            Of B recordings; not necessarily in order.
-        """
+        """Predict the intervals of `values`, (B, 512); their ends are not necessarily in order."""
         features = self.features(batch["values"][:, None])
         share = self.attention(features).softmax(dim=-1)
         place = (torch.arange(features.shape[-1], dtype=share.dtype, device=share.device) + 0.5) * self.stride
@@ -109,18 +98,7 @@ class EventLabelling(nn.Module):
         self.head = nn.Conv1d(width, 1, 1)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Label the points.
-
-        Parameters
-        ----------
-        values : Tensor, (M, 64), float32
-            A recording inside a reference.
-
-        Returns
-        -------
-        Tensor, (M, 64)
-            Log odds of the event.
-        """
+        """Return log odds of the points, (M, 64), of recordings inside references, (M, 64)."""
         logits: Tensor = self.head(self.features(values[:, None]))
         return logits[:, 0]
 

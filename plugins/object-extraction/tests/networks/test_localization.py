@@ -60,17 +60,6 @@ def test_maps_are_55_27_13_6(release: bool) -> None:
     assert sizes["fc6 in"] == (256 * 6 * 6,)
 
 
-@pytest.mark.parametrize(("release", "order"), [(False, ["norm", "pool"]), (True, ["pool", "norm"])])
-def test_order_of_normalisation_and_pooling(release: bool, order: list[str]) -> None:
-    network = _unstarted(release)
-    seen: list[str] = []
-    for name in ("norm", "pool"):
-        network.get_submodule(name).register_forward_hook(lambda *_, name=name: seen.append(name))
-    with torch.no_grad():
-        network(_frames(1))
-    assert seen == order * 2 + ["pool"]
-
-
 def test_release_sees_the_central_227_of_the_frame_scaled_to_256() -> None:
     from jointtask_object_extraction.networks.localization import _central
 

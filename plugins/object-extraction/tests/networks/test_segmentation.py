@@ -56,19 +56,6 @@ def test_maps_are_55_51_25_25_25_25_12(release: bool) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("release", "order"), [(False, ["norm", "pool", "pool"]), (True, ["pool", "norm", "norm", "pool"])]
-)
-def test_order_of_normalisation_and_pooling(release: bool, order: list[str]) -> None:
-    network = _unstarted(release)
-    seen: list[str] = []
-    for name in ("norm", "pool"):
-        network.get_submodule(name).register_forward_hook(lambda *_, name=name: seen.append(name))
-    with torch.no_grad():
-        network(_crops(1))
-    assert seen == order
-
-
 def test_it_starts_as_the_release_does(paper: FiveLayers) -> None:
     for name, bias in (("conv1", 1.0), ("conv2", 0.0), ("conv3", 1.0), ("conv4", 1.0), ("fc5", 0.0)):
         layer = paper.get_submodule(name)
