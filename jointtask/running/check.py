@@ -32,10 +32,8 @@ def check(
 
     Parameters
     ----------
-    runfile : RunFile
-        The run file.
-    registry : Registry
-        The components that it can name.
+    runfile, registry : RunFile, Registry
+        The run file, and the components that it can name.
     progress : Progress
         Receiver of phases and messages.
     inspect : callable, optional

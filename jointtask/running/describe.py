@@ -23,17 +23,7 @@ _NOT_IN_THE_RECORD = ("plugins", "scores", "code", "data", "examples")
 
 
 def describe(directory: RunDirectory, assembly: Assembly, versions: Mapping[str, Any]) -> RunRecord:
-    """Return the record of a run that has done nothing yet.
-
-    Parameters
-    ----------
-    directory : RunDirectory
-        The run directory.
-    assembly : Assembly
-        The run.
-    versions : mapping
-        Its `versions_of`.
-    """
+    """Return the record of a run that has done nothing yet; `versions` is what `versions_of` gives for it."""
     plain = {name: str(value) for name, value in versions.items() if name not in _NOT_IN_THE_RECORD}
     return RunRecord(
         name=assembly.runfile.run.name,
