@@ -331,11 +331,12 @@ def test_a_full_disk_loses_nothing(
     folder = tmp_path / "runs" / "toy" / "checkpoints"
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def full(*arguments: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().parent == folder:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("jointtask.tools.tensorfile.save_file", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left") as caught:
             start(tmp_path, registry)
     assert caught.value.errno == errno.ENOSPC

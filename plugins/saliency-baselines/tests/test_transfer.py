@@ -19,7 +19,7 @@ from jointtask_saliency_baselines.window_library import Library
 from jointtask_saliency_baselines.windows import WINDOWS, windows
 
 from jointtask.api import ConfigError, Context, NoSettings
-from jointtask.tools import SilentProgress
+from jointtask.tools import SilentProgress, cached_arrays
 
 RANDOM = np.random.default_rng(0)
 
@@ -87,11 +87,20 @@ def test_nearest_windows_are_those_of_a_full_search(context: Context, predict: T
     np.testing.assert_array_equal(np.sort(predict.library.nearest(queries)), np.sort(expected))
 
 
-def test_chunks_make_no_difference(predict: Transfer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nearest_of_more_images_than_are_compared_at_once(context: Context, predict: Transfer) -> None:
+    stored = RANDOM.normal(size=(230, WINDOWS, LENGTH)).astype(np.float16)
+    arrays = cached_arrays(
+        context.cache / "many",
+        [str(row) for row in range(len(stored))],
+        lambda row: {"descriptor": stored[row]},
+        workers=1,
+        progress=SilentProgress(),
+        label="many",
+    )
     queries = RANDOM.normal(size=(5, LENGTH)).astype(np.float32)
-    whole = np.sort(predict.library.nearest(queries))
-    monkeypatch.setattr("jointtask_saliency_baselines.window_library._CHUNK", 4)
-    np.testing.assert_array_equal(np.sort(predict.library.nearest(queries)), whole)
+    distance = np.linalg.norm(queries[:, None] - stored.reshape(-1, LENGTH).astype(np.float64), axis=2)
+    expected = np.sort(np.argsort(distance, axis=1)[:, :10])
+    np.testing.assert_array_equal(np.sort(Library(predict.library.basis, arrays).nearest(queries)), expected)
 
 
 def test_a_window_of_a_training_image_finds_itself_and_its_mask(context: Context, predict: Transfer) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,10 +49,15 @@ def test_pictures_that_are_not_read_are_named_with_what_to_do(tmp_path: Path, su
     assert f"2 {suffix.lower()} (a{suffix}, b{suffix}; to read them: " in found.left_out
 
 
-def test_heif_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heif_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "a.heic").write_bytes(b"x")
-    monkeypatch.setattr("jointtask_object_extraction.data.formats.can_read_heif", lambda: False)
-    assert "pip install 'jointtask-object-extraction[heif]'" in content(tmp_path).left_out
+    code = (
+        "import importlib.util, pathlib; importlib.util.find_spec = lambda name: None;"  # the extra is not installed
+        "from jointtask_object_extraction.data.listing import list_folder;"
+        f"print(list_folder(pathlib.Path({str(tmp_path)!r})).left_out)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'jointtask-object-extraction[heif]'" in done.stdout
 
 
 def pipe(path: Path) -> None:

@@ -6,15 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import torch
 import typer
-from jointtask_object_extraction.bridge.box import BoxBridge
 from jointtask_object_extraction.extract.command import extract
 from jointtask_object_extraction.extract.cutter import Cutter
 from jointtask_object_extraction.extract.images import Extractor, Summary, extract_images
@@ -26,8 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
-from jointtask.api import ConfigError, LatentGrid, RunError, UserError
-from jointtask.tools import SilentProgress, write_atomic
+from jointtask.api import ConfigError, RunError, RunRecord, UserError
+from jointtask.testing.trial import RUN_FILE
+from jointtask.tools import SilentProgress
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -37,6 +35,7 @@ ALL = DEFAULT
 SUFFIXES = {**ENDINGS, "cutouts": "-cutout.png"}
 Predict = Callable[[Photograph], Extraction]
 LIMIT = 1_000_000
+EXAMPLE = Path(__file__).parents[4] / "examples" / "object_extraction.toml"
 
 
 def picture(height: int = 20, width: int = 30) -> NDArray[np.uint8]:
@@ -94,12 +93,12 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """The command as typed, with the predictor `red` installed."""
+    """The command as typed, with the predictor `red` and the trial pair installed."""
     site = tmp_path_factory.mktemp("site-packages")
     metadata = site / "red-1.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: red\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text("[jointtask]\nred = red_predictor\n")
+    (metadata / "entry_points.txt").write_text("[jointtask]\nred = red_predictor\ntrial = jointtask.testing.trial\n")
     monkeypatch.syspath_prepend(site)
     app = typer.Typer()
     app.command()(extract)
@@ -320,12 +319,14 @@ def test_every_pixel_type_gives_outputs_of_its_size(tmp_path: Path, kind: str) -
 def failing(monkeypatch: pytest.MonkeyPatch, number: int, name: str) -> None:
     """Let the writing of one output fail with an error number, as a full disk or a protected folder would."""
 
-    def write(path: str | os.PathLike[str], content: bytes | str) -> None:
-        if Path(path).name == name:
-            raise OSError(number, os.strerror(number), str(path))
-        write_atomic(path, content)
+    replace = Path.replace
 
-    monkeypatch.setattr("jointtask_object_extraction.extract.images.write_atomic", write)
+    def refuse(path: Path, target: Path) -> Path:
+        if target.name == name:
+            raise OSError(number, os.strerror(number))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EROFS])
@@ -435,28 +436,18 @@ def test_command_refuses(tmp_path: Path, command: Callable[..., Any], arguments:
     assert not (tmp_path / "out").exists()
 
 
-def test_command_gives_a_run_its_photographs(
-    tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+def test_command_takes_a_run_of_this_pair_and_refuses_another(
+    tmp_path: Path, command: Callable[..., Any], jointtask_run: Callable[..., RunRecord]
 ) -> None:
-    run_directory = tmp_path / "run"
-    run_directory.mkdir()
-    seen: list[tuple[int, ...]] = []
-
-    def predict(examples: Sequence[Photograph]) -> list[Extraction]:
-        seen.extend(example.image.shape for example in examples)
-        return [red_object(example) for example in examples]
-
-    def load(directory: Path, *, device: str, progress: object) -> object:
-        assert (directory, device) == (run_directory, "cpu")
-        return SimpleNamespace(pair=SimpleNamespace(bridge=bridge, device=torch.device("cpu")), predict=predict)
-
-    monkeypatch.setattr("jointtask.load_predictor", load)
-    arguments = (save(tmp_path / "a.png"), "--to", tmp_path / "out", "--model", run_directory, "--device", "cpu")
-    bridge: object = BoxBridge(LatentGrid.product([[0]] * 4), input_size=8, output_size=8)
-    assert command(*arguments).exit_code == 0
-    assert seen == [(20, 30, 3)]
-    bridge = object()
-    error = command(*arguments, "--overwrite").exception
+    small = ("data.train.examples=8", "em.rounds=1", "em.warmup_epochs=0", "em.oracle_examples=0")
+    bare = ("data.validation.examples=1", "data.test.examples=1", "evaluate.predictors=[]", "proposal=[]")
+    own = jointtask_run(EXAMPLE, *small, *bare, "sampler.name=none").directory
+    arguments = (save(tmp_path / "a.png"), "--to", tmp_path / "out", "--device", "cpu", "--save", "masks")
+    result = command(*arguments, "--model", own)
+    assert result.exit_code == 0, result.output
+    assert size(tmp_path / "out/a-mask.png") == (30, 20)
+    other = jointtask_run(RUN_FILE, plugins=("jointtask.testing.trial",)).directory
+    error = command(*arguments, "--model", other, "--overwrite").exception
     assert isinstance(error, ConfigError)
     assert "does not extract objects" in error.message
 

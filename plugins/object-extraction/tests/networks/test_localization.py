@@ -61,13 +61,13 @@ def test_maps_are_55_27_13_6(release: bool) -> None:
 
 
 def test_release_sees_the_central_227_of_the_frame_scaled_to_256() -> None:
-    from jointtask_object_extraction.networks.localization import _central
-
-    ramp = torch.arange(224.0).expand(1, 3, 224, 224)
-    view = _central(ramp)
-    assert view.shape == (1, 3, 227, 227)
+    network = _unstarted(True)
+    seen: list[Tensor] = []
+    network.conv1.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
+    with torch.no_grad():
+        network({"image": torch.arange(224.0).expand(1, 3, 224, 224)})
     position = (torch.arange(14, 241) + 0.5) * 224 / 256 - 0.5  # pixel centres of the scaled frame, in frame units
-    torch.testing.assert_close(view[0, 0, 0], position)
+    torch.testing.assert_close(seen[0], network.standardise(position.expand(1, 3, 227, 227)))
 
 
 def test_a_fresh_network_starts_near_the_central_box(paper: EightLayers) -> None:

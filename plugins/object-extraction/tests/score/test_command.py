@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -374,10 +376,10 @@ def test_one_folder_alone_is_a_wrong_command(truth: Path) -> None:
 def test_a_csv_that_cannot_be_written_leaves_the_scores_on_the_screen(
     truth: Path, maps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device", str(tmp_path / "a.csv"))
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("jointtask_object_extraction.score.command.write_atomic", full)
+    monkeypatch.setattr(os, "fsync", full)
     result = call(maps, truth, "--csv", tmp_path / "a.csv")
     assert isinstance(result.exception, RunError)
     assert "No space left" in result.exception.cause
