@@ -64,7 +64,7 @@ def test_many_examples_are_resampled_in_bounded_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40e6  # all 2e7 numbers at once would take 160 MB, and their positions as much
-    # The deviation of 1,000 normal means lies within 15 %, six standard errors, of sigma / sqrt(n) but once in 10^8 seeds.
+    # The deviation of 1,000 normal means is sigma / sqrt(n) within 15 %, six standard errors, but once in 10^8 seeds.
     assert means.std() == pytest.approx(scores.std() / math.sqrt(20_000), rel=0.15)
 
 
