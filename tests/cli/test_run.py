@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -32,11 +33,15 @@ def test_run_prints_scores_warnings_and_the_report(run: Call, tmp_path: Path) ->
     code, out, _ = run("--set", "evaluate.predictors=['trial-threshold']")
     assert code == 0
     record = json.loads((tmp_path / "runs" / "trial" / "report.json").read_text())
-    own, threshold = (score["values"]["accuracy"] for score in record["scores"])
+    header, row, *rest = out.splitlines()
+    predictors = [score["predictor"] for score in record["scores"]]
+    assert predictors[0] == "this run"
+    assert "trial-threshold" in predictors
+    assert re.split(" {2,}", header) == ["test, 4 examples", *predictors]
+    values = [f"{score['values']['accuracy']:.4f}" for score in record["scores"]]
+    assert re.split(" {2,}", row) == ["accuracy", *values, "higher is better"]
     assert record["warnings"]
-    assert out.splitlines() == [
-        "test, 4 examples  this run  trial-threshold",
-        f"accuracy          {own:.4f}    {threshold:.4f}           higher is better",
+    assert rest == [
         *(f"warning: {line}" for line in record["warnings"]),
         f"report: {tmp_path / 'runs' / 'trial' / 'report.html'}",
     ]
