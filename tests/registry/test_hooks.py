@@ -37,7 +37,7 @@ def jointtask_round_finished(record):
 
 @hookimpl
 def jointtask_run_finished(record):
-    note(f"finished {{record.name}} {{len(record.scores)}}")
+    note(f"finished {{record.name}} {{record.finished}}")
 
 @hookimpl
 def jointtask_run_failed(record, error):
@@ -67,7 +67,7 @@ def watched(tmp_path: Path, plugin_file: PluginFile, jointtask_run: Run) -> Call
 
 
 def test_observers_see_a_run_from_start_to_end(watched: Callable[..., list[str]]) -> None:
-    assert watched() == ["started trial 0", "round 0", "round 1", "round 2", "finished trial 2"]
+    assert watched() == ["started trial 0", "round 0", "round 1", "round 2", "finished trial True"]
 
 
 def test_observers_see_a_run_fail(watched: Callable[..., list[str]], tmp_path: Path) -> None:
