@@ -13,12 +13,14 @@ from torch import Tensor
 
 from jointtask.api.component import Context
 from jointtask.api.dataset import Dataset
+from jointtask.api.errors import PluginError
 from jointtask.api.proposal import ProposalTerm
 from jointtask.api.task import Batch
 from jointtask.api.tree import select_rows
 from jointtask.runfile.schema import RunFile
 from jointtask.tools.cache import CachedArrays, cached_arrays
 from jointtask.tools.columns import LazySequence
+from jointtask.tools.text import listing
 
 __all__ = ["ExampleBatch", "Examples"]
 
@@ -68,11 +70,22 @@ class Examples:
     runfile : RunFile
         The run file, for the settings of the terms.
     context : Context
-        The device, the cache folder and the number of workers.
+        The device, the cache folder and the number of workers, and the bridge, whose keys each batch must have.
+    name : str
+        Name of the data set in errors.
     """
 
-    def __init__(self, dataset: Dataset, terms: Mapping[str, ProposalTerm], runfile: RunFile, context: Context) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        terms: Mapping[str, ProposalTerm],
+        runfile: RunFile,
+        context: Context,
+        name: str = "the data set",
+    ) -> None:
         self.dataset = dataset
+        self._name = name
+        self._keys = () if context.bridge is None else context.bridge.keys
         self._device = context.device
         settings = {table.name: table.settings for table in runfile.proposal}
         self._prepared: dict[str, CachedArrays] = {}
@@ -94,6 +107,14 @@ class Examples:
     def batch(self, positions: Sequence[int], *, prepared: bool = False, share: float = 1.0) -> ExampleBatch:
         """Return the examples at `positions`, with what the proposal terms prepared if asked for."""
         tensors = self.dataset.batch(positions)
+        if missing := [key for key in self._keys if key not in tensors]:
+            ids = listing([self.dataset.ids[position] for position in positions], 10)
+            raise PluginError(
+                f"{self._name} gives no {', '.join(missing)} in the batch of {ids};"
+                f" expected {', '.join(self._keys)} in each",
+                cause="the bridge needs them of every example",
+                remedy="jointtask.testing.check_dataset reads batches from the whole data set",
+            )
         if prepared:
             tensors |= {name: torch.from_numpy(rows.batch(positions)["value"]) for name, rows in self._prepared.items()}
         return ExampleBatch(

@@ -14,8 +14,10 @@ from jointtask.api.errors import ConfigError, PluginError
 from jointtask.api.proposal import ProposalTerm
 from jointtask.api.randomness import Streams
 from jointtask.api.sampler import Draws, Sampler
+from jointtask.api.task import Batch
 from jointtask.em.batches import ExampleBatch
 from jointtask.em.diagnostics import Diagnostics, effective_draws, not_applicable, oracle, visited
+from jointtask.em.finite import DATA, ENERGY, require_finite
 from jointtask.em.latents import Latents
 from jointtask.em.pair import Pair
 from jointtask.em.presence import Presence, presence
@@ -114,12 +116,12 @@ def sample_batch(pair: Pair, estep: EStep, round: int, batch: ExampleBatch, late
     grid, ids = pair.bridge.grid, batch.ids
     inputs = Unchanged(batch.tensors)
     base = pair.bridge.base(batch.tensors)
-    require_usable(pair, "base", base, ids)
+    require_usable(pair, "base", base, ids, batch.tensors)
     inputs.require(f"{pair.names['bridge']}: base")
     has = presence(pair.bridge, batch.tensors)
     reference, usable, upstream = _references(pair, batch, base, has)
     method = "reference, at no adjustment," if _annotation_scale(pair) is None else "admit"
-    require_usable(pair, method, reference[:, grid.start], ids)
+    require_usable(pair, method, reference[:, grid.start], ids, batch.tensors)
     inputs.require(f"{pair.names['upstream']}: its forward pass or energy")
     history = evolve(latents.history(batch.positions, base), upstream=upstream)
     log_q = log_proposal(estep.terms, batch.tensors, reference, usable, history)
@@ -186,6 +188,13 @@ def _references(pair: Pair, batch: ExampleBatch, base: Tensor, has: Presence) ->
             start = torch.arange(len(grid), device=usable.device) == grid.start
             usable = usable & (has.downstream[:, None] | start)
         upstream = pair.upstream_energy(prediction, reference)
+        task = pair.names["upstream"]
+        made = [
+            (pair.names["data"], DATA, batch.tensors),
+            (task, "its forward pass", prediction),
+            (task, ENERGY, upstream),
+        ]
+        require_finite(upstream.sum(dim=1), batch.ids, "the upstream energy", made)
         if scale is not None:
             away = grid.difference(reference, base[:, None]).square().sum(dim=-1) / (2 * scale**2)
             upstream = upstream + (away if has.upstream is None else away * has.upstream[:, None])
@@ -197,12 +206,19 @@ def _annotation_scale(pair: Pair) -> float | None:
     return pair.bridge.annotation_scale if isinstance(pair.bridge, CentredBridge) else None
 
 
-def require_usable(pair: Pair, method: str, reference: Tensor, ids: Sequence[str]) -> None:
-    """Raise if a reference of an example, (B, D), is not finite or not usable."""
+def require_usable(pair: Pair, method: str, reference: Tensor, ids: Sequence[str], batch: Batch) -> None:
+    """Raise if a reference, (B, D), of the examples of a batch is not finite or not usable."""
     good = pair.bridge.usable(reference) & torch.isfinite(reference).all(dim=1)
     if bool(good.all()):
         return
     bad = [name for name, fine in zip(ids, good.tolist(), strict=True) if not fine]
+    odd = [name for name, tensor in batch.items() if not bool(torch.isfinite(tensor).all())]
+    if odd:
+        raise PluginError(
+            f"{pair.names['data']} gave {', '.join(odd)} that is not finite; expected finite numbers",
+            cause=f"so the references of {len(bad)} of {len(ids)} examples are not usable: {listing(bad, 10)}",
+            remedy="mend or leave out these examples",
+        )
     raise PluginError(
         f"{pair.names['bridge']}: {method} gave references that are not usable for {len(bad)} of {len(ids)} examples:"
         f" {listing(bad, 10)}; expected finite ones that usable accepts",

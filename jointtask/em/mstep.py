@@ -15,7 +15,7 @@ from jointtask.api.errors import PluginError
 from jointtask.api.randomness import Streams, derive
 from jointtask.em.batches import ExampleBatch
 from jointtask.em.batchnorm import single_values_allowed
-from jointtask.em.finite import require_finite
+from jointtask.em.finite import DATA, ENERGY, require_finite
 from jointtask.em.optimizer import TaskOptimizer
 from jointtask.em.pair import Pair
 from jointtask.em.presence import presence
@@ -129,20 +129,28 @@ def _losses(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference
     inputs = Unchanged({**augmented.batch, "the reference": augmented.reference, "the jittered": augmented.conditioned})
     learning = pair.learning
     losses: dict[str, Tensor] = {}
+    given = [(pair.names["data"], DATA, batch.tensors), (pair.names["bridge"], "augment", augmented)]
+    made: dict[str, list[tuple[str, str, Any]]] = {}
     if "upstream" in learning:
-        losses["upstream"] = pair.upstream_loss(pair.predict_upstream(augmented.batch), augmented.reference).mean(dim=1)
+        prediction = pair.predict_upstream(augmented.batch)
+        losses["upstream"] = pair.upstream_loss(prediction, augmented.reference).mean(dim=1)
+        made["upstream"] = [*given, (pair.names["upstream"], "its forward pass", prediction)]
         inputs.require(f"{pair.names['upstream']}: its forward pass or loss")
     if "downstream" in learning:
         condition = pair.bridge.condition(augmented.batch, augmented.conditioned)
         inputs.require(f"{pair.names['bridge']}: condition")
-        loss = pair.downstream_loss(pair.predict_downstream(condition.input), condition.target)
+        prediction = pair.predict_downstream(condition.input)
+        loss = pair.downstream_loss(prediction, condition.target)
         losses["downstream"] = loss.reshape(reference.shape[:2]).mean(dim=1)
+        posed = (pair.names["bridge"], "condition", condition)
+        made["downstream"] = [*given, posed, (pair.names["downstream"], "its forward pass", prediction)]
     has = presence(pair.bridge, batch.tensors)
     for role, present in (("upstream", has.upstream), ("downstream", has.downstream)):
         if role in losses and present is not None:
             losses[role] = torch.where(present, losses[role], 0.0)
     for role, value in losses.items():
-        require_finite(value.detach(), ids, f"the {role} loss in training")
+        made[role].append((pair.names[role], ENERGY, value.detach()))
+        require_finite(value.detach(), ids, f"the {role} loss in training", made[role])
     return losses
 
 
@@ -153,6 +161,6 @@ def _gradient_norms(pair: Pair, ids: Sequence[str]) -> dict[str, float]:
         parts = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
         if parts:
             norm = torch.stack(parts).norm()
-            require_finite(norm.expand(len(ids)), ids, f"the gradient of the {role} network")
+            require_finite(norm.expand(len(ids)), ids, f"the gradient of {pair.names[role]}")
             norms[role] = float(norm)
     return norms

@@ -42,7 +42,7 @@ class Plan:
     steps_per_epoch: int
 
 
-def make_optimizer(role: str, task: nn.Module, table: OptimizerTable, plan: Plan) -> TaskOptimizer:
+def make_optimizer(role: str, task: nn.Module, table: OptimizerTable, plan: Plan, name: str = "") -> TaskOptimizer:
     """Make the optimizer of one task.
 
     Parameters whose rate is 0 stop requiring gradients; those that the network froze itself stay frozen.
@@ -50,13 +50,15 @@ def make_optimizer(role: str, task: nn.Module, table: OptimizerTable, plan: Plan
     Parameters
     ----------
     role : str
-        "upstream" or "downstream", for errors.
+        "upstream" or "downstream": the table of the run file, for errors.
     task : torch.nn.Module
         A `jointtask.api.task.Task`, on its device.
     table : OptimizerTable
         The settings.
     plan : Plan
         The optimizer and the schedule that the settings name, and the length of the run.
+    name : str, optional
+        Name of the task with its plugin, for errors; "the upstream task" or "the downstream task" by default.
 
     Raises
     ------
@@ -66,36 +68,38 @@ def make_optimizer(role: str, task: nn.Module, table: OptimizerTable, plan: Plan
     PluginError
         If a parameter of the task is in no group, or in two.
     """
+    name = name or f"the {role} task"
     groups = cast(Task, task).parameter_groups()
     unknown = sorted(set(table.rates) - set(groups))
     if unknown:
         raise ConfigError(
             f"{role}.optimizer.rates names no parameter group: {', '.join(unknown)}",
-            remedy=f"the groups of {type(task).__name__} are: {', '.join(sorted(groups))}",
+            remedy=f"the groups of {name} are: {', '.join(sorted(groups))}",
         )
     group_of = {id(parameter): name for name, members in groups.items() for parameter in members}
     named = dict(task.named_parameters())
     if len(group_of) != sum(map(len, groups.values())) or group_of.keys() != {id(p) for p in named.values()}:
         lost = [name for name, parameter in named.items() if id(parameter) not in group_of]
         raise PluginError(
-            f"the {role} task: {type(task).__name__}.parameter_groups does not hold every parameter exactly once",
+            f"{name}: parameter_groups does not hold every parameter exactly once",
             cause=f"in no group: {', '.join(lost)}" if lost else "a parameter is in two groups, or not the module's",
+            remedy="see jointtask.api.task.Task for the contract",
         )
     for group, members in groups.items():
         if table.rates.get(group, 0.0) > 0 and members and not any(p.requires_grad for p in members):
             raise ConfigError(
-                f"{role}.optimizer.rates gives a rate to '{group}', which this network keeps frozen",
+                f"{role}.optimizer.rates gives a rate to '{group}', which {name} keeps frozen",
                 remedy="remove the rate, or choose another network",
             )
 
     rates: dict[str, float] = {}
-    for name, parameter in named.items():
-        rate = table.rates.get(group_of[id(parameter)], table.rate) * (table.bias_rate if _is_bias(name) else 1.0)
+    for each, parameter in named.items():
+        rate = table.rates.get(group_of[id(parameter)], table.rate) * (table.bias_rate if _is_bias(each) else 1.0)
         if rate == 0:
             parameter.requires_grad_(False)
         if parameter.requires_grad:
-            rates[name] = rate
-    return TaskOptimizer(role, {name: named[name] for name in rates}, rates, table, plan)
+            rates[each] = rate
+    return TaskOptimizer(role, {each: named[each] for each in rates}, rates, table, plan, name)
 
 
 class TaskOptimizer:
@@ -104,7 +108,7 @@ class TaskOptimizer:
     Parameters
     ----------
     role : str
-        "upstream" or "downstream", for errors.
+        "upstream" or "downstream": the table of the run file, for errors.
     parameters : mapping of str to Parameter
         The parameters that learn, by name.
     rates : mapping of str to float
@@ -113,6 +117,8 @@ class TaskOptimizer:
         The other settings.
     plan : Plan
         The optimizer and the schedule that the settings name, and the length of the run.
+    name : str
+        Name of the task with its plugin, for errors.
 
     Attributes
     ----------
@@ -127,9 +133,11 @@ class TaskOptimizer:
         rates: Mapping[str, float],
         table: OptimizerTable,
         plan: Plan,
+        name: str,
     ) -> None:
         self.steps = 0
         self._role = role
+        self._name = name
         self._parameters = dict(parameters)
         self._table = table
         self._plan = plan
@@ -234,7 +242,7 @@ class TaskOptimizer:
                 continue
             parameter = self._parameters.get(name)
             if parameter is None or not _fits(value, parameter):
-                raise RunError(f"the saved optimizer state does not fit this network: {key} {tuple(value.shape)}")
+                raise RunError(f"the saved optimizer state does not fit {self._name}: {key} {tuple(value.shape)}")
             slot, _, number = slot.partition("#")
             slots[name][slot] = value.item() if number else _placed(value, slot, parameter)
         self.steps = int(state[_STEPS])
@@ -262,7 +270,7 @@ class TaskOptimizer:
         if lost:
             count = f"{len(lost)} of {len(self._parameters)}"
             raise RunError(
-                f"{count} {self._role} parameters got no gradient: {', '.join(lost[:6])}",
+                f"{self._name}: {count} parameters got no gradient: {', '.join(lost[:6])}",
                 cause="they do not take part in the energy, so they would never learn",
                 remedy="mend the network, or freeze them: a rate of 0 for their group in optimizer.rates",
             )

@@ -37,7 +37,7 @@ class Pair:
     downstream_batch : int
         References evaluated in one downstream forward pass outside of training.
     names : mapping of str to str
-        Names of "upstream", "downstream" and "bridge" in errors, with the plugins that they come from.
+        Names of "upstream", "downstream", "bridge" and "data" in errors, with the plugins that they come from.
     """
 
     upstream: Any
@@ -49,7 +49,12 @@ class Pair:
     precision: torch.dtype = torch.float32
     downstream_batch: int = 256
     names: Mapping[str, str] = field(
-        factory=lambda: {"upstream": "the upstream task", "downstream": "the downstream task", "bridge": "the bridge"}
+        factory=lambda: {
+            "upstream": "the upstream task",
+            "downstream": "the downstream task",
+            "bridge": "the bridge",
+            "data": "the data set",
+        }
     )
 
     @property

@@ -10,7 +10,7 @@ from torch import Tensor
 from jointtask.api.sampler import Target
 from jointtask.api.task import Batch
 from jointtask.api.tree import select_rows
-from jointtask.em.finite import require_finite
+from jointtask.em.finite import DATA, ENERGY, require_finite
 from jointtask.em.pair import Pair
 from jointtask.registry.unchanged import Unchanged
 
@@ -96,7 +96,6 @@ class NetworkTarget:
         self._inputs = Unchanged(batch)
         self._reference = reference
         self.upstream = upstream.to("cpu", torch.float64)
-        require_finite(self.upstream.sum(dim=1), ids, "the upstream energy")
         unusable = ~usable.cpu()
         self.downstream = torch.full_like(self.upstream, torch.nan).masked_fill(unusable, torch.inf)
 
@@ -132,8 +131,7 @@ class NetworkTarget:
         with torch.inference_mode():
             for chunk in zip(torch.split(example, size), torch.split(state, size), strict=True):
                 self._interrupt()
-                self.downstream[chunk] = energy = self._downstream_energy(*chunk)
-                require_finite(energy, [self._ids[row] for row in chunk[0]], "the downstream energy")
+                self.downstream[chunk] = self._downstream_energy(*chunk)
 
     def _downstream_energy(self, example: Tensor, state: Tensor) -> Tensor:
         """Evaluate (example, state) pairs, (M,) each, examples in ascending order."""
@@ -152,8 +150,16 @@ class NetworkTarget:
         if len(example) < padded.numel():
             rows = ((example - first) * width + column).to(device)
             condition = type(condition)(*(select_rows(part, rows) for part in condition))
-        energy = self._pair.downstream_energy(self._pair.predict_downstream(condition.input), condition.target)
-        self._inputs.require(f"{self._pair.names['downstream']}: its forward pass or energy")
+        names, prediction = self._pair.names, self._pair.predict_downstream(condition.input)
+        energy = self._pair.downstream_energy(prediction, condition.target)
+        self._inputs.require(f"{names['downstream']}: its forward pass or energy")
+        made = [
+            (names["data"], DATA, self._batch),
+            (names["bridge"], "condition", condition),
+            (names["downstream"], "its forward pass", prediction),
+            (names["downstream"], ENERGY, energy),
+        ]
+        require_finite(energy, [self._ids[row] for row in example], "the downstream energy", made)
         return energy.to("cpu", torch.float64)
 
 
@@ -162,13 +168,17 @@ def set_states(mask: Tensor, index: Tensor) -> None:
 
     Raises
     ------
+    TypeError
+        If the states are not int64.
     IndexError
-        If a state is off the grid. Checked only after torch has refused the index, so that it costs nothing.
+        If a state is off the grid. Both are checked only after torch has refused the index, so that they cost nothing.
     """
     try:
         mask.scatter_(1, index, True)
     except RuntimeError as error:
-        if index.dtype != torch.int64 or not bool(((index < 0) | (index >= mask.shape[1])).any()):
+        if index.dtype != torch.int64:
+            raise TypeError(f"energies were asked for of states of {index.dtype}; expected torch.int64") from error
+        if not bool(((index < 0) | (index >= mask.shape[1])).any()):
             raise
         raise IndexError(
             f"energies were asked for of states {int(index.min())} to {int(index.max())}; "

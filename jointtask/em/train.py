@@ -145,7 +145,7 @@ def maximise(assembly: Assembly, examples: Examples, state: State, autosave: Aut
                 batch = examples.batch(own.tolist(), share=share)
             with timed(state, "M-step"):
                 base = pair.bridge.base(batch.tensors)
-                require_usable(pair, "base", base, batch.ids)
+                require_usable(pair, "base", base, batch.ids, batch.tensors)
                 reference = _reference(base, own, state)
                 rates = {role: optimizer.rate for role, optimizer in state.optimizers.items()}
                 step = train_batch(pair, mstep, state.epoch, batch, reference)

@@ -72,7 +72,11 @@ def with_contract(kind: str, title: str, component: Component, source: Source, p
         try:
             built = component.build(settings, context)
             used = CONTRACTS[kind](built, name)
-        except (UserError, KeyboardInterrupt):
+        except KeyboardInterrupt:
+            raise
+        except UserError as error:
+            if kind == "bridge" and name not in error.message:  # the grid that it makes does not know whose it is
+                error.message = f"{name}: {error.message}"
             raise
         except BaseException as error:
             if isinstance(error, OSError) and error.errno in _NOT_THE_PLUGINS:

@@ -62,13 +62,19 @@ def _reduce(name: str, summary: Summary, what: str) -> Callable[[Any], float]:
 
 
 def distinct_summaries(metrics: Mapping[str, Metric]) -> None:
-    """Raise a `ConfigError` if two metrics report a summary of one name, which results could not tell apart."""
+    """Raise a `ConfigError` if two metrics report a summary of one name, which results could not tell apart.
+
+    Parameters
+    ----------
+    metrics : mapping of str to Metric
+        Metrics by what to call them in the message.
+    """
     owners: dict[str, str] = {}
     for metric, built in metrics.items():
         for name in built.summaries:
             if (other := owners.setdefault(name, metric)) != metric:
                 raise ConfigError(
-                    f"the metrics '{other}' and '{metric}' both report '{name}'",
+                    f"{other} and {metric} both report '{name}'",
                     cause="scores are stored by the names of their summaries",
                     remedy="name one of the two, or give the summary another name in its plugin",
                 )

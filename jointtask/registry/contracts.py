@@ -101,11 +101,16 @@ def _proposal(built: Any, what: str) -> Any:
 def _dataset(built: Any, what: str) -> Any:
     see = "jointtask.api.dataset.Dataset"
     _require(built, what, Dataset)
-    if len(built) == 0:
+    try:
+        size = len(built)
+    except Exception as error:
+        expected = "the number of examples: data of unknown length cannot be used"
+        raise fault(what, f"has a length that raises {type(error).__name__}: {error}", expected, see) from error
+    if size == 0:
         raise fault(what, "has no examples", "one at least", see)
     for name in ("ids", "digests", *(["input_digests"] if hasattr(built, "input_digests") else [])):
-        if len(getattr(built, name)) != len(built):
-            gave = f"has {len(getattr(built, name))} {name} and {len(built)} examples"
+        if len(getattr(built, name)) != size:
+            gave = f"has {len(getattr(built, name))} {name} and {size} examples"
             raise fault(what, gave, "one for each", see)
     if _repeat(built.ids):
         twice = [str(name) for name, count in Counter(built.ids).items() if count > 1]

@@ -74,6 +74,8 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     for overlap in overlaps({"train": train, "validation": validation, "test": test}):
         progress.say(f"warning: {overlap}")
     pair, context = assemble_pair(runfile, registry, evolve(context, train=train))
+    name = f"the data set '{tables.train.name}' of {registry.source('dataset', tables.train.name)}"
+    pair = evolve(pair, names={**pair.names, "data": name})
     require_conforming(runfile, registry, pair, train)
     component = registry.find("sampler", runfile.sampler.name)
     assert isinstance(component, SamplerComponent)  # the registry refuses any other record of this kind
@@ -155,6 +157,9 @@ def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tup
         precision=torch.bfloat16 if runfile.run.precision == "bfloat16" else torch.float32,
         downstream_batch=runfile.em.downstream_batch,
         names={
+            "data": "the data set",  # a trained pair may be used where its training data is not
+        }
+        | {
             role: f"the {title} '{table.name}' of {registry.source(kind, table.name)}"
             for role, kind, title, table in (
                 ("upstream", "task", "upstream task", runfile.upstream),
@@ -172,7 +177,9 @@ def score_metrics(names: Sequence[str], registry: Registry, context: Context) ->
     for name in names:
         component = registry.find("metric", name)
         metrics[name] = component.build(component.settings(), context)
-    distinct_summaries(metrics)
+    distinct_summaries(
+        {f"the metric '{name}' of {registry.source('metric', name)}": each for name, each in metrics.items()}
+    )
     return metrics
 
 
@@ -194,7 +201,7 @@ def assemble_optimizers(assembly: Assembly, epochs: float, steps: int) -> dict[s
             epochs=epochs,
             steps_per_epoch=steps,
         )
-        optimizers[role] = make_optimizer(role, pair.modules[role], table, plan)
+        optimizers[role] = make_optimizer(role, pair.modules[role], table, plan, pair.names[role])
     if not pair.learning:
         raise ConfigError(
             "nothing would learn: every parameter of both networks is frozen",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from jointtask.api.dataset import Dataset
 from jointtask.api.errors import PluginError, UserError
-from jointtask.api.task import SurrogateTask
+from jointtask.api.task import Batch, SurrogateTask
 from jointtask.api.tree import leaves
 from jointtask.em.pair import Pair
 from jointtask.registry.attribution import remedy
@@ -63,8 +63,10 @@ def require_conforming(runfile: RunFile, registry: Registry, pair: Pair, train: 
             downstream.tensor("training_loss", (rows,), pair.downstream_loss, solved, condition.target)
         restored = bridge.call("restore", pair.bridge.restore, solved, reference)
         bridge.shape("restore", restored, (size, STATES), prefix=True)
-        bare = {name: tensor for name, tensor in batch.items() if name not in pair.bridge.annotation}
-        upstream.call("its forward pass without the annotation", pair.predict_upstream, bare)
+        annotation = pair.bridge.annotation
+        upstream.unannotated("its forward pass", pair.predict_upstream, batch, annotation)
+        if bridge.unannotated("condition", pair.bridge.condition, batch, annotation, reference).target is not None:
+            raise bridge.fault("condition gave a target for a batch without its annotation", "None")
         predicted = upstream.call("its forward pass", pair.predict_upstream, batch)
         energy = upstream.call("energy", pair.upstream.energy, predicted, base)
         upstream.shape("energy", energy, (size,))
@@ -88,8 +90,8 @@ def _batch(dataset: _Part, bridge: _Part, pair: Pair, train: Dataset) -> dict[st
         )
     for name, tensor in batch.items():
         if not isinstance(tensor, Tensor) or tensor.shape[:1] != (size,):
-            shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise dataset.fault(f"gave '{name}' of shape {shape} for {size} examples", f"a tensor ({size}, ...)")
+            gave = f"of shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else f"as a {type(tensor).__name__}"
+            raise dataset.fault(f"gave '{name}' {gave} for {size} examples", f"a tensor ({size}, ...)")
     example = dataset.call("example", train.example, 0)
     if getattr(example, "id", None) != train.ids[0]:
         raise dataset.fault(
@@ -115,6 +117,24 @@ class _Part:
     def call(self, method: str, function: Callable[..., Any], *arguments: Any) -> Any:
         with self._attributed(method):
             return function(*arguments)
+
+    def unannotated(
+        self, method: str, function: Callable[..., Any], batch: Batch, keys: Sequence[str], *rest: Any
+    ) -> Any:
+        """Call a method that must not read the annotation with a batch that lacks its `keys`."""
+        bare = {name: tensor for name, tensor in batch.items() if name not in keys}
+        try:
+            return self.call(f"{method} without the annotation", function, bare, *rest)
+        except PluginError as error:
+            cause = error.__cause__
+            key = cause.args[0] if isinstance(cause, KeyError) and cause.args else None
+            if not isinstance(key, str) or key in bare:
+                raise
+            if key in batch:
+                observed, expected = f"{method} reads '{key}', which is an annotation", "it to do without"
+            else:
+                observed, expected = f"{method} reads '{key}' of the batch", f"one of {', '.join(batch)}"
+            raise self.fault(observed, expected) from error
 
     def tensor(self, method: str, shape: tuple[int, ...], function: Callable[..., Any], *arguments: Any) -> Tensor:
         value = self.call(method, function, *arguments)

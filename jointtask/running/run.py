@@ -136,7 +136,13 @@ def _run(directory: RunDirectory, assembly: Assembly, fresh: bool, signals: Sign
 def prepare(assembly: Assembly) -> Examples:
     """Prepare the training data for the proposal terms; one process of each machine fills the cache."""
     with assembly.world.machine_first("prepare"):
-        return Examples(assembly.train, assembly.estep.terms, assembly.runfile, assembly.context)
+        return Examples(
+            assembly.train,
+            assembly.estep.terms,
+            assembly.runfile,
+            assembly.context,
+            assembly.pair.names["data"],
+        )
 
 
 def new_state(assembly: Assembly) -> State:

@@ -191,7 +191,8 @@ def _augment(bridge: Bridge, batch: Batch, base: Tensor) -> None:
     def augment() -> Any:
         return bridge.augment(batch, base[:, None], Streams(0, 1, [str(row) for row in range(len(base))], "augment"))
 
-    augmented, again = augment(), augment()
+    with unchanged("the batch given to augment", (batch, base)):
+        augmented, again = augment(), augment()
     assert isinstance(augmented, Augmented), f"augment gives a {type(augmented).__name__}; expected an Augmented"
     missing = set(batch) - set(augmented.batch)
     assert not missing, f"augment drops {', '.join(sorted(missing))} from the batch; expected all of its names"

@@ -95,7 +95,7 @@ def _batch(batch: dict[str, Tensor], size: int) -> None:
         assert shape[:1] == (size,), f"'{name}' of a batch has the shape {shape}; expected ({size}, ...), B first"
         assert not tensor.requires_grad, f"'{name}' of a batch requires gradients; expected plain data"
         finite = not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
-        assert finite, f"'{name}' of a batch is not finite"
+        assert finite, f"'{name}' of a batch is not finite; expected finite numbers"
 
 
 def _digests(dataset: Dataset, batch: dict[str, Tensor], few: Sequence[int]) -> None:

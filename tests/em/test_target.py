@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
 from toy import BumpData, Bumps, Interval, IntervalSettings, LabelPoints, Locate
 
 from jointtask.api.proposal import History
-from jointtask.em.finite import NonFiniteError
 from jointtask.em.pair import Pair
 from jointtask.em.proposal_table import log_proposal
 from jointtask.em.target import NetworkTarget
@@ -105,14 +102,3 @@ def test_an_unusable_state_has_no_proposal_and_the_start_is_no_adjustment() -> N
     assert target.log_proposal[2, 3] == -torch.inf
     assert torch.allclose(target.log_proposal.exp().sum(dim=1), torch.ones(6, dtype=torch.float64))
     assert pair.bridge.grid.states[target.start].tolist() == [[0.0, 0.0]] * 6
-
-
-def test_an_energy_that_is_not_finite_names_its_examples() -> None:
-    _, pair, batch = make()
-    reference = pair.bridge.reference(pair.bridge.base(batch), pair.bridge.grid.states.float())
-    usable = pair.bridge.usable(reference)
-    upstream = torch.zeros(6, 16)
-    upstream[4, 2] = torch.nan
-    arguments: Any = (pair, IDS, batch, reference, usable, upstream, torch.zeros(6, 16, dtype=torch.float64))
-    with pytest.raises(NonFiniteError, match="upstream energy is not finite for 1 of 6 examples: 0-004"):
-        NetworkTarget(*arguments)

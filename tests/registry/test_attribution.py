@@ -237,7 +237,10 @@ PARTS = {
     "a metric that raises": (
         component("jointtask_metrics", "lambda s, c: Metric(lambda p, e: 1 / 0, {'a': Summary('a', 'higher', len)})"),
         "evaluate.metrics=['odd']",
-        ("the metric 'odd' of odd.py sha256:", "failed\n  cause: ZeroDivisionError"),
+        (
+            "the metric 'odd' of odd.py sha256:",
+            "score or a summary raised an error; expected a number\n  cause: ZeroDivisionError",
+        ),
     ),
     "a predictor that cannot be called": (
         component("jointtask_predictors", "lambda s, c: 3"),
