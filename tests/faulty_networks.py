@@ -43,6 +43,47 @@ def jointtask_tasks():
         "downstream.name=odd",
         r"the downstream task 'odd' of .*: an example's energy depends on the others",
     ),
+    "an energy that is averaged over outputs": (
+        """
+class Odd(trial.Mark):
+    def energy(self, prediction, target):
+        return super().energy(prediction, target) / prediction.shape[1]
+
+@hookimpl
+def jointtask_tasks():
+    return component("odd", lambda settings, context: Odd())
+""",
+        "downstream.name=odd",
+        r"the downstream task 'odd' of .*: the energy of two examples side by side is the mean",
+    ),
+    "a log likelihood in place of an energy": (
+        """
+class Odd(trial.Mark):
+    def energy(self, prediction, target):
+        return -super().energy(prediction, target)
+
+@hookimpl
+def jointtask_tasks():
+    return component("odd", lambda settings, context: Odd())
+""",
+        "downstream.name=odd",
+        r"the downstream task 'odd' of .*: the energy is negative, and rises as predictions come nearer",
+    ),
+    "an energy that is lost as the task learns": (
+        """
+class Odd(trial.Mark):
+    def energy(self, prediction, target):
+        energy = super().energy(prediction, target)
+        return torch.where(energy < 0.95 * 16 * torch.tensor(2.0).log(), torch.nan, energy)
+
+@hookimpl
+def jointtask_tasks():
+    torch.manual_seed(0)
+    return component("odd", lambda settings, context: Odd())
+""",
+        "downstream.name=odd",
+        r"(after \d+ training steps, the downstream loss|the downstream task 'odd' of .*) .*is not finite for",
+    ),
     "a task that fails in training mode": (
         """
 class Odd(trial.Mark):

@@ -42,6 +42,34 @@ def jointtask_metrics():
         "evaluate.metrics=['odd']",
         r"the metric 'odd' of .* gave for the summary 'x' a ndarray of shape \(\d+,\); expected a number",
     ),
+    "data that lacks a key in its middle": (
+        """
+class Odd(trial.Sequences):
+    def batch(self, index):
+        batch = super().batch(index)
+        return batch if 20 not in index else {"values": batch["values"]}
+
+@hookimpl
+def jointtask_datasets():
+    return component("odd", lambda settings, context: Odd(trial.SequencesSettings(examples=32)))
+""",
+        "data.train.name=odd",
+        r"the data set 'odd' of .*: the batch of .*0-0020.* has no label, as that of the first examples has",
+    ),
+    "data of another size at its end": (
+        """
+class Odd(trial.Sequences):
+    def batch(self, index):
+        batch = super().batch(index)
+        return {name: tensor[:, :9] if len(self) - 1 in index else tensor for name, tensor in batch.items()}
+
+@hookimpl
+def jointtask_datasets():
+    return component("odd", lambda settings, context: Odd(trial.SequencesSettings()))
+""",
+        "data.train.name=odd",
+        r"the data set 'odd' of .*: 'values' in the batch of .* is \(9,\), .*; expected \(64,\)",
+    ),
     "data without a length": (
         """
 class Odd(trial.Sequences):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -14,10 +13,9 @@ from jointtask.em.assembly import Assembly
 from jointtask.em.batches import Examples
 from jointtask.em.estep import sample_batch
 from jointtask.em.latents import Latents
-from jointtask.em.mstep import MStep, train_batch
 from jointtask.em.predict import make_predictor
 from jointtask.em.score import Predict, one_by_one, score_batch, through
-from jointtask.running.assemble import assemble_optimizers
+from jointtask.running.try_training import try_training
 from jointtask.tools import text
 
 __all__ = ["FEWEST_STEPS", "expected", "few_steps"]
@@ -30,7 +28,7 @@ FEWEST_STEPS = {"random": 100, "trained": 20}
 
 
 def expected(assembly: Assembly) -> Iterator[str]:
-    """Time one batch of each step, after one that warms up, and scale it to the run.
+    """Time each step - one batch of the E-step after one that warms up, the first ones of training - and scale it up.
 
     Parameters
     ----------
@@ -41,14 +39,18 @@ def expected(assembly: Assembly) -> Iterator[str]:
     ------
     str
         Lines for the user: time by step, time of everything that a run does, memory.
+
+    Raises
+    ------
+    PluginError
+        See `try_training`.
     """
     em, total = assembly.runfile.em, len(assembly.train)
     few = range(min(SAMPLED, em.estep_batch, total))
-    step = range(min(em.batch_size, total))
-    head = _Head(assembly.train, max(len(few), len(step)))
+    head = _Head(assembly.train, len(few))
     examples = Examples(head, assembly.estep.terms, assembly.runfile, assembly.context)
     per_estep = _estep_seconds(assembly, examples, few, oracle=False) / len(few)
-    per_mstep = _seconds(lambda: _learn(assembly, examples, step)) / len(step)
+    per_mstep = try_training(assembly)
     predictor = make_predictor(assembly.pair, assembly.runfile)
     shown = [head.example(0)]
     per_example = _seconds(lambda: predictor.predict_batch(head.batch([0]), shown))
@@ -130,16 +132,6 @@ def _scoring_seconds(assembly: Assembly) -> float:
 def _score_seconds(assembly: Assembly, predict: Predict, data: Any, names: Sequence[str]) -> float:
     metrics = {name: assembly.metrics[name] for name in names}
     return _seconds(lambda: score_batch(predict, data, [0], metrics)) * len(data)
-
-
-def _learn(assembly: Assembly, examples: Examples, rows: Sequence[int]) -> None:
-    """Take one training step of copies of the networks."""
-    upstream, downstream = copy.deepcopy(assembly.pair.upstream), copy.deepcopy(assembly.pair.downstream)
-    pair = attrs.evolve(assembly.pair, upstream=upstream, downstream=downstream)
-    optimizers = assemble_optimizers(attrs.evolve(assembly, pair=pair), 1, 1)
-    batch = examples.batch(rows)
-    pair.train(True)
-    train_batch(pair, MStep(optimizers), 0, batch, pair.bridge.base(batch.tensors)[:, None])
 
 
 class _Head:

@@ -15,6 +15,9 @@ from jointtask.testing.expect import attributes, equal, same_rows
 
 __all__ = ["check_dataset"]
 
+SPREAD, BATCH = 32, 8
+"""Number of examples that are read from the whole data set, and of those in a batch."""
+
 _HEXADECIMAL = re.compile(r"[0-9a-f]{8,}")
 
 
@@ -24,7 +27,7 @@ def check_dataset(dataset: Dataset, bridge: Bridge | None = None, *, again: Data
     Parameters
     ----------
     dataset : Dataset
-        Of at least two examples; the first few are looked at.
+        Of at least two examples; the first few are looked at, and up to 32 from the first to the last.
     bridge : Bridge, optional
         One that it is meant for, whose `keys` each batch must have.
     again : Dataset, optional
@@ -35,7 +38,7 @@ def check_dataset(dataset: Dataset, bridge: Bridge | None = None, *, again: Data
     AssertionError
         If a part is missing, ids are not distinct, digests do not tell contents apart, a batch is not B first in the
         order asked for, on the CPU, the same each time and independent of what is done to it, `example` has another
-        id, or a key that the bridge needs is missing.
+        id, or a key that the bridge needs is missing, in the first batch or in one from another part of the data.
     """
     attributes(dataset, "the data set", Dataset)
     size = len(dataset)
@@ -65,6 +68,7 @@ def check_dataset(dataset: Dataset, bridge: Bridge | None = None, *, again: Data
     for row in few:
         found = getattr(dataset.example(row), "id", None)
         assert found == dataset.ids[row], f"example({row}) has the id {found!r}; expected {dataset.ids[row]!r}"
+    _throughout(dataset, kept if bridge is None else {key: kept[key] for key in bridge.keys})
     if again is not None:
         for part in ("ids", "digests", "fingerprint"):
             one, two = getattr(dataset, part), getattr(again, part)
@@ -96,6 +100,26 @@ def _batch(batch: dict[str, Tensor], size: int) -> None:
         assert not tensor.requires_grad, f"'{name}' of a batch requires gradients; expected plain data"
         finite = not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
         assert finite, f"'{name}' of a batch is not finite; expected finite numbers"
+
+
+def _throughout(dataset: Dataset, first: dict[str, Tensor]) -> None:
+    """Read batches from the whole data set, the last example among them; they must be as the first one."""
+    last = len(dataset) - 1
+    spread = sorted({round(last * step / (SPREAD - 1)) for step in range(SPREAD)})
+    for start in range(0, len(spread), BATCH):
+        rows = spread[start : start + BATCH]
+        batch = dataset.batch(rows)
+        _batch(batch, len(rows))
+        where = f"the batch of {', '.join(dataset.ids[row] for row in rows)}"
+        missing = [key for key in first if key not in batch]
+        assert not missing, (
+            f"{where} has no {', '.join(missing)}, as that of the first examples has; expected it in each"
+        )
+        for key, tensor in first.items():
+            kind, other = (tuple(tensor.shape[1:]), tensor.dtype), (tuple(batch[key].shape[1:]), batch[key].dtype)
+            assert kind == other, (
+                f"'{key}' in {where} is {other[0]}, {other[1]}; expected {kind[0]}, {kind[1]}, as before"
+            )
 
 
 def _digests(dataset: Dataset, batch: dict[str, Tensor], few: Sequence[int]) -> None:

@@ -62,7 +62,8 @@ def check_parts(work: Assembly) -> None:
     with _held(work, "bridge", tables.bridge.name, "check_bridge"):
         check_bridge(bridge, batch, pair.downstream, example=example)
     base = bridge.base(batch)
-    condition = bridge.condition(batch, base[:, None])
+    states = bridge.grid.states[[bridge.grid.start, 0, -1]].to(base)  # targets at no adjustment may all be alike
+    condition = bridge.condition(batch, bridge.admit(bridge.reference(base, states)))
     with _held(work, "task", tables.downstream.name, "check_task", "downstream task"):
         check_task(pair.downstream, condition.input, condition.target)
     seen = {name: tensor for name, tensor in batch.items() if name not in bridge.annotation}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from jointtask.api.task import SurrogateTask, Task
 from jointtask.api.tree import leaves, select_rows
+from jointtask.testing.energies import check_energy
 from jointtask.testing.expect import attributes, same_rows, unchanged
 
 __all__ = ["check_task"]
@@ -33,10 +34,11 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     Raises
     ------
     AssertionError
-        If the energy or the loss is not one finite number an example, an example's energy depends on the others, two
-        calls differ, inputs are changed, a parameter is in no group or in two, a parameter that requires gradients gets
-        none from what the M-step minimises, training mode raises an error or gives no finite number an example, or
-        `reference` is not one finite row (D,) an example.
+        If the energy or the loss is not one finite number an example, an example's energy depends on the others, the
+        energy is averaged over outputs or has the wrong sign (see `check_energy`), two calls differ, inputs are
+        changed, a parameter is in no group or in two, a parameter that requires gradients gets none from what the
+        M-step minimises, training mode raises an error or gives no finite number an example, or `reference` is not one
+        finite row (D,) an example.
     """
     module: Any = task  # to mypy, every attribute of a module is a tensor
     assert isinstance(module, nn.Module), f"expected a torch.nn.Module, got {type(task).__name__}"
@@ -59,6 +61,7 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     same_rows(energy, half, alone, "an example's energy depends on the others in the batch; expected its own alone")
     if hasattr(task, "reference"):
         _reference(task.reference(prediction), target)
+    check_energy(task, prediction, target)
     _groups(task)
     assert learned.requires_grad or not any(p.requires_grad for p in task.parameters()), (
         "the energy, or the loss in its place, is cut off from the parameters; expected to be able to go back through"
