@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
+from faulty import sampler, subclass
+
 CASES = {
     "a sampler that changes the target": (
-        """
-def sample(target, random):
+        sampler("""
     target.log_proposal.fill_(-1)
     index = target.start[:, None]
-    return Draws(index, target.energy(index), torch.zeros(index.shape).double())
-
-@hookimpl
-def jointtask_samplers():
-    build = lambda settings, context: sample
-    return [SamplerComponent("odd", NoSettings, build, "faulty", exact=False, proposal="all")]
-""",
+"""),
         "sampler.name=odd",
         r"the sampler 'odd' of .* sha256:\w+ changed log_proposal in place",
     ),
     "a sampler that draws unusable states": (
-        """
-def sample(target, random):
+        sampler("""
     index = (random.uniform(200) * len(target.grid)).long()
-    return Draws(index, target.energy(index), torch.zeros(index.shape).double())
-
-@hookimpl
-def jointtask_samplers():
-    build = lambda settings, context: sample
-    return [SamplerComponent("odd", NoSettings, build, "faulty", exact=False, proposal="all")]
-""",
+"""),
         "sampler.name=odd",
         r"the sampler 'odd' of .* sha256:\w+ drew \d+ of \d+ states of energy \+inf",
     ),
@@ -43,43 +31,37 @@ def jointtask_metrics():
         r"the metric 'odd' of .* gave for the summary 'x' a ndarray of shape \(\d+,\); expected a number",
     ),
     "data that lacks a key in its middle": (
-        """
-class Odd(trial.Sequences):
+        subclass(
+            "Sequences",
+            """
     def batch(self, index):
         batch = super().batch(index)
         return batch if 20 not in index else {"values": batch["values"]}
-
-@hookimpl
-def jointtask_datasets():
-    return component("odd", lambda settings, context: Odd(trial.SequencesSettings(examples=32)))
 """,
+        ),
         "data.train.name=odd",
         r"the data set 'odd' of .*: the batch of .*0-0020.* has no label, as that of the first examples has",
     ),
     "data of another size at its end": (
-        """
-class Odd(trial.Sequences):
+        subclass(
+            "Sequences",
+            """
     def batch(self, index):
         batch = super().batch(index)
         return {name: tensor[:, :9] if len(self) - 1 in index else tensor for name, tensor in batch.items()}
-
-@hookimpl
-def jointtask_datasets():
-    return component("odd", lambda settings, context: Odd(trial.SequencesSettings()))
 """,
+        ),
         "data.train.name=odd",
         r"the data set 'odd' of .*: 'values' in the batch of .* is \(9,\), .*; expected \(64,\)",
     ),
     "data without a length": (
-        """
-class Odd(trial.Sequences):
+        subclass(
+            "Sequences",
+            """
     def __len__(self):
         raise TypeError("it streams")
-
-@hookimpl
-def jointtask_datasets():
-    return component("odd", lambda settings, context: Odd(trial.SequencesSettings()))
 """,
+        ),
         "data.train.name=odd",
         r"the data set 'odd' of .* has a length that raises TypeError: it streams; expected the number of examples",
     ),

@@ -8,6 +8,7 @@ from pathlib import Path
 import faulty_networks
 import faulty_parts
 import pytest
+from faulty import HEAD
 
 from jointtask.api import UserError
 from jointtask.cli.scaffold import scaffold
@@ -19,15 +20,6 @@ from jointtask.tools import SilentProgress
 
 PluginFile = Callable[..., str]
 TRIAL = "jointtask.testing.trial"
-HEAD = """
-import torch
-from jointtask.api import Augmented, Condition, Context, Draws, Metric, SamplerComponent, Summary
-from jointtask.testing import trial
-
-def component(name, build):
-    return [Component(name, NoSettings, build, "a faulty part")]
-"""
-
 CASES = {**faulty_networks.CASES, **faulty_parts.CASES}
 
 
