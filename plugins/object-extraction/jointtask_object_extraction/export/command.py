@@ -43,6 +43,7 @@ def export(
     model = load_run(directory, "cpu", progress)
 
     from jointtask_object_extraction.export.graph import WholePhotograph
+    from jointtask_object_extraction.export.library import import_onnxruntime
     from jointtask_object_extraction.export.runtime import PAIR, OnnxModel
     from jointtask_object_extraction.export.to_onnx import OPSET, to_onnx
     from jointtask_object_extraction.export.verify import (
@@ -76,8 +77,7 @@ def export(
     }
     progress.say("exporting")
     content = to_onnx(module, metadata)
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     exported = OnnxModel(onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"]), str(to))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jointtask.api import ConfigError
+from jointtask_object_extraction.export.library import import_onnxruntime
 from jointtask_object_extraction.photograph import Extraction, Photograph
 
 __all__ = ["PAIR", "OnnxModel", "open_onnx"]
@@ -74,7 +75,7 @@ def open_onnx(path: str | Path, *, threads: int = 0) -> OnnxModel:
         If onnxruntime is not installed, or the file is not what `jointtask export` wrote.
     """
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except ImportError as error:
         raise ConfigError(
             f"{path}: an exported model needs onnxruntime", remedy="pip install 'jointtask-object-extraction[onnx]'"

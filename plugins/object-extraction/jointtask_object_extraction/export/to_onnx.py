@@ -14,6 +14,7 @@ import torch
 
 from jointtask.api import ConfigError, RunError
 from jointtask_object_extraction.export.graph import WholePhotograph
+from jointtask_object_extraction.export.library import import_onnxruntime
 
 __all__ = ["OPSET", "to_onnx"]
 
@@ -44,8 +45,8 @@ def to_onnx(module: WholePhotograph, metadata: Mapping[str, str]) -> bytes:
     """
     try:
         import onnx
-        import onnxruntime
 
+        onnxruntime = import_onnxruntime()
         from jointtask_object_extraction.export.translate import TRANSLATION
     except ImportError as error:
         raise ConfigError(

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from jointtask_object_extraction.extract.mixture import at_band, mix_by_colour
 from jointtask_object_extraction.photograph import FRAME
 
 __all__ = ["make_alpha", "ramp", "refine_edges"]
@@ -43,7 +44,8 @@ def ramp(probability: NDArray[np.float32]) -> NDArray[np.float32]:
 def refine_edges(image: NDArray[np.uint8], probability: NDArray[np.float32]) -> NDArray[np.float32]:
     """Move the soft edges of a probability map to the edges of the photograph.
 
-    A guided filter: in each window, the probability is fitted as a linear function of the colour.
+    First by the colours of object and ground beside the edge (`mix_by_colour`), then by a guided filter: in each
+    window, what came out is fitted as a linear function of the colour.
 
     Parameters
     ----------
@@ -71,12 +73,13 @@ def refine_edges(image: NDArray[np.uint8], probability: NDArray[np.float32]) -> 
     if not band.any():
         return probability
     guide = _resize(image, size).astype(np.float32) / np.float32(255)
+    mixed = mix_by_colour(image, guide, probability, band)
     needed = cv2.dilate(_resize(band.astype(np.float32), size), np.ones((2 * radius[1] + 3, 2 * radius[0] + 3))) > 0
-    slope, offset = _fit(guide, _resize(probability, size), radius, needed)
+    coefficients = np.dstack(_fit(guide, _resize(mixed, size), radius, needed))
     refined = probability.copy()
-    coefficients = cv2.resize(np.dstack([slope, offset]), (width, height), interpolation=cv2.INTER_LINEAR)[band]
-    colours = image[band].astype(np.float32) / np.float32(255)
-    refined[band] = np.clip((coefficients[:, :3] * colours).sum(axis=1) + coefficients[:, 3], 0, 1)
+    for rows, inside, values in at_band(coefficients, band):
+        colours = image[rows][inside].astype(np.float32) / np.float32(255)
+        refined[rows][inside] = np.clip((values[:, :3] * colours).sum(axis=1) + values[:, 3], 0, 1)
     return refined
 
 

@@ -158,6 +158,19 @@ def test_worker_processes_use_it_without_torch_and_write_the_same_bytes(small: P
 
 
 @pytest.mark.slow
+def test_onnxruntime_sends_nothing_and_keeps_nothing(small: Path, tmp_path: Path) -> None:
+    # Its telemetry is off in tests (`CI`) unless the variables that say so are away.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "CI", "GITHUB_"))}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    code = (
+        "import os, sys; from jointtask_object_extraction import Cutter; Cutter(sys.argv[1]); "
+        "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'"
+    )
+    subprocess.run([sys.executable, "-c", code, str(small / "small.onnx")], check=True, env=environment)
+    assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name]
+
+
+@pytest.mark.slow
 def test_the_shipped_model_is_found_as_a_file_by_its_name(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from jointtask_object_extraction.extract import mixture
 from jointtask_object_extraction.extract.alpha import RAMP, make_alpha, ramp, refine_edges
 from jointtask_object_extraction.extract.colours import foreground_colours
+from jointtask_object_extraction.photograph import FRAME
 from numpy.typing import NDArray
 
 
@@ -40,6 +42,48 @@ def test_a_blurred_edge_is_brought_back_to_that_of_the_photograph(side: int) -> 
     band = (blurred > 0.02) & (blurred < 0.98)
     assert np.abs(alpha - truth)[band].mean() < 0.7 * np.abs(blurred - truth)[band].mean()
     assert ((alpha >= 0.5) != (truth >= 0.5)).mean() < 0.01
+
+
+def striped(side: int, width: float) -> NDArray[np.float32]:
+    """Opacity of a disc with slots through it, which its ends leave as free spokes."""
+    columns = np.indices((side, side))[1]
+    slots = np.abs(columns % (4 * width) - 2 * width) - width
+    return np.minimum(disc(side), np.clip(slots + 0.5, 0, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("side", [448, 900, 1600])
+def test_what_is_finer_than_the_network_sees_comes_back_at_the_photographs_resolution(side: int) -> None:
+    # Bars of 1.5 pixels of the frame: half-tone for the network, and whole pixels in the photograph.
+    truth = striped(side, 0.75 * side / FRAME)
+    image = mixed(truth)
+    seen = cv2.resize(truth, (FRAME, FRAME), interpolation=cv2.INTER_AREA)
+    seen = np.asarray(cv2.resize(seen, (side, side), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    alpha = make_alpha(image, seen)
+    assert np.abs(alpha - truth).mean() < 0.4 * np.abs(ramp(seen) - truth).mean()
+    # A mask refined at the frame's resolution, at best the truth reduced to it, would be further away.
+    assert ((alpha >= 0.5) != (truth >= 0.5)).mean() < 0.5 * ((seen >= 0.5) != (truth >= 0.5)).mean()
+
+
+def test_where_object_and_ground_have_one_colour_the_network_decides() -> None:
+    truth = disc(300)
+    blurred = cv2.GaussianBlur(truth, (0, 0), 3).astype(np.float32)
+    image = np.random.default_rng(0).integers(110, 140, (300, 300, 3)).astype(np.uint8)
+    assert np.abs(refine_edges(image, blurred) - blurred).max() < 0.1
+
+
+@pytest.mark.parametrize("value", [0.05, 0.3, 0.45, 0.55, 0.7, 0.95])
+def test_without_both_an_object_and_a_ground_nothing_is_invented(value: float) -> None:
+    refined = refine_edges(mixed(disc(200)), np.full((200, 200), value, np.float32))
+    assert np.abs(refined - value).max() < 0.1
+
+
+def test_large_photographs_are_refined_in_strips_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = disc(1300)
+    blurred = np.asarray(cv2.GaussianBlur(truth, (0, 0), 9), dtype=np.float32)
+    image = mixed(truth)
+    whole = refine_edges(image, blurred)
+    monkeypatch.setattr(mixture, "_STRIP_PIXELS", 1)
+    np.testing.assert_allclose(refine_edges(image, blurred), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (3, 2), (31, 700)])
