@@ -58,7 +58,7 @@ class Observer:
         """See a round, with the diagnostics of its E-step and the validation scores."""
 
     def panels_drawn(self, panels: Sequence[Panel]) -> None:
-        """See the example panels of the report, before the run is finished."""
+        """See example panels: of a round (`run.panels_each_round`), and of the report before the run is finished."""
 
     def run_finished(self, record: RunRecord) -> None:
         """See the end of a run, with its scores."""

@@ -49,6 +49,7 @@ def train(
     state: State,
     autosave: Autosave,
     observe: Callable[[RoundRecord], None],
+    show: Callable[[RoundRecord], None] = lambda record: None,
 ) -> None:
     """Train both networks, from the round that the state is in to the last.
 
@@ -68,6 +69,8 @@ def train(
         Called after every batch and at the end of every round.
     observe : callable
         Receives the record of each finished round.
+    show : callable, optional
+        Receives it too, before the state is saved: what it makes is there for every round that is saved.
     """
     em = assembly.runfile.em
     while not over(assembly, state):
@@ -77,6 +80,7 @@ def train(
         while state.epochs < (em.epochs_per_round if state.round > 0 else em.warmup_epochs):
             maximise(assembly, examples, state, autosave, part)
         record = finish_round(assembly, state, len(part))
+        show(record)
         autosave.save()
         observe(record)
         assembly.observers.tell("round_finished", record)

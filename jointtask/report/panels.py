@@ -1,4 +1,4 @@
-"""Gathers what a pair's panels are drawn from, and has them drawn."""
+"""Gathers what a pair's panels are drawn from, and has them drawn: at the end of a run, and after each round."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jointtask.em.latents import Latents
 from jointtask.em.predict import Predictor
 from jointtask.registry.attribution import tolerated
 
-__all__ = ["draw_panels"]
+__all__ = ["draw_fixed", "draw_panels"]
 
 SHOWN = 6
 
@@ -40,22 +40,46 @@ def draw_panels(
     record : RunRecord
         With the scores, for the worst cases.
     """
-    components = [
-        c
-        for c in work.registry.components("panel")
-        if isinstance(c, PanelComponent) and c.bridge == work.runfile.bridge.name
-    ]
+    components = _components(work)
     if not components:
         return []
-    ids = examples.dataset.ids
-    shown = chosen(ids, SHOWN)
-    row_of = {name: row for row, name in enumerate(ids) if name in shown}
     worst, worst_by = _worst(work, record)
     data = PanelData(
-        fixed=[_training_example(work, predictor, examples, latents, row_of[name]) for name in shown],
+        fixed=_fixed(work, predictor, examples, latents, SHOWN),
         worst=[_scored_example(work, predictor, position) for position in worst],
         worst_by=worst_by,
     )
+    return _drawn(work, components, data)
+
+
+def draw_fixed(work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, count: int) -> list[Panel]:
+    """Draw the panels of `count` training examples alone, the same whenever it is called."""
+    components = _components(work)
+    if not components:
+        return []
+    data = PanelData(fixed=_fixed(work, predictor, examples, latents, count), worst=[], worst_by="")
+    return _drawn(work, components, data)
+
+
+def _components(work: Assembly) -> list[PanelComponent]:
+    """Return the panels that can draw this bridge's runs."""
+    return [
+        component
+        for component in work.registry.components("panel")
+        if isinstance(component, PanelComponent) and component.bridge == work.runfile.bridge.name
+    ]
+
+
+def _fixed(
+    work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, count: int
+) -> list[PanelExample]:
+    ids = examples.dataset.ids
+    shown = chosen(ids, count)
+    row_of = {name: row for row, name in enumerate(ids) if name in shown}
+    return [_training_example(work, predictor, examples, latents, row_of[name]) for name in shown]
+
+
+def _drawn(work: Assembly, components: Sequence[PanelComponent], data: PanelData) -> list[Panel]:
     panels: list[Panel] = []
     for component in components:
         source = work.registry.source("panel", component.name)

@@ -27,6 +27,7 @@ __all__ = [
 _COUNT = 1_000_000_000
 _BATCH = 1_000_000
 _PROCESSORS = 4096
+_DRAWN = 24
 
 
 def folder_name(instance: object, attribute: Any, value: str) -> None:
@@ -76,6 +77,9 @@ class RunTable:
     workers: int = setting(0, "number of processes that prepare data; 0 is one per core", ge=0, le=_PROCESSORS)
     output: str = setting("runs", "folder that the run directory is made in", path=True)
     checkpoint_seconds: float = setting(60.0, "least time between two checkpoints inside a round", ge=0)
+    panels_each_round: int = setting(
+        0, "training examples that are drawn after each round, the same each time; 0 is none", ge=0, le=_DRAWN
+    )
 
 
 @frozen

@@ -14,6 +14,7 @@ from jointtask.em.state import Checkpoint
 from jointtask.running.checkpoint import checkpoint_files, latest_checkpoint, save_checkpoint
 from jointtask.running.lock import LOCK
 from jointtask.running.model_file import read_model, require_finite_weights, write_model
+from jointtask.running.round_panels import panel_files
 from jointtask.tools.files import remove_leftovers, write_atomic
 from jointtask.tools.plain import to_plain
 from jointtask.tools.tensorfile import save_tensors
@@ -54,6 +55,7 @@ class RunDirectory:
         self.page = path / "report.html"
         self.mark = path / "finished.json"
         self.checkpoints = path / "checkpoints"
+        self.panels = path / "panels"
 
     @property
     def exists(self) -> bool:
@@ -87,8 +89,8 @@ class RunDirectory:
         Everything that a run writes takes the place of what is there, which a folder does not allow.
         """
         wrong = [path for path in (self.path / name for name in _FILES) if path.is_dir()]
-        if self.checkpoints.exists() and not self.checkpoints.is_dir():
-            wrong.append(self.checkpoints)
+        folders = (self.checkpoints, self.panels)
+        wrong += [folder for folder in folders if folder.exists() and not folder.is_dir()]
         for path in wrong:
             kind, expected = ("folder", "file") if path.is_dir() else ("file", "folder")
             raise ConfigError(
@@ -102,11 +104,13 @@ class RunDirectory:
             (self.path / name).unlink(missing_ok=True)
         for _, path in checkpoint_files(self.checkpoints):
             path.unlink()
+        for path in panel_files(self.panels):
+            path.unlink()
         self.remove_leftovers()
 
     def remove_leftovers(self) -> None:
         """Remove the temporary files of a process that was killed; only for the one that holds the lock."""
-        for folder in (self.path, self.checkpoints):
+        for folder in (self.path, self.checkpoints, self.panels):
             remove_leftovers(folder)
 
     def write_identity(self, config: str, versions: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from jointtask.runfile.load import resolved
 from jointtask.running.collapse import constant_predictions, unweighted_tasks
 from jointtask.running.directory import RunDirectory
 from jointtask.running.finished import mark_finished
+from jointtask.running.round_panels import round_panels
 from jointtask.running.trained import without_pretraining
 from jointtask.running.weights import pair_tensors
 from jointtask.tools.plain import to_plain
@@ -97,7 +98,7 @@ def _finish(ending: Ending, scores: Sequence[ScoreRecord] | None) -> RunRecord:
     bridge = assembly.pair.bridge
     write_report(
         record,
-        panels,
+        [*panels, *round_panels(directory.panels)],
         directory.path,
         coordinates=bridge.coordinates,
         units=bridge.units,

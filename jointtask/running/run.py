@@ -32,6 +32,7 @@ from jointtask.running.finish import Ending, finish
 from jointtask.running.finished import scoring, stored_record, to_make_again
 from jointtask.running.lock import locked
 from jointtask.running.probe import Probe
+from jointtask.running.round_panels import draw_round
 from jointtask.running.same_run import require_same_run, versions_of
 from jointtask.running.signals import Signals
 from jointtask.running.weights import start_from
@@ -124,8 +125,12 @@ def _run(directory: RunDirectory, assembly: Assembly, fresh: bool, signals: Sign
                 probe.require_same(checkpoint)
             every = assembly.runfile.run.checkpoint_seconds
             autosave = Autosave(directory, state, every, signals, probe, world)
+
+            def show(done: RoundRecord) -> None:
+                draw_round(directory.panels, assembly, examples, state, done.round)
+
             with signals.deferred():
-                train(assembly, examples, state, autosave, round_finished)
+                train(assembly, examples, state, autosave, round_finished, show)
             return finish(Ending(directory, assembly, so_far(record, state), state, examples, scored_by, observe))
     except BaseException as error:
         observe("jointtask_run_failed", record=so_far(record, state), error=error)

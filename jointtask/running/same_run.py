@@ -22,7 +22,16 @@ from jointtask.running.weights import digest_start
 __all__ = ["require_same_run", "versions_of"]
 
 _ASIDE = frozenset(
-    {"run.name", "run.output", "run.device", "run.threads", "run.workers", "run.checkpoint_seconds", "em.rounds"}
+    {
+        "run.name",
+        "run.output",
+        "run.device",
+        "run.threads",
+        "run.workers",
+        "run.checkpoint_seconds",
+        "run.panels_each_round",
+        "em.rounds",
+    }
 )
 
 
