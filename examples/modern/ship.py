@@ -1,6 +1,8 @@
-"""Put a trained run into the object-extraction plugin, as the model that ships: ``python examples/modern/ship.py RUN``.
+"""Put two trained networks into the object-extraction plugin, as the model that ships.
 
-Weights go to half precision; the run file keeps what prediction needs, and no path of the machine that trained it.
+``python examples/modern/ship.py LOCALIZATION SEGMENTATION [TO]`` takes the localization network from one run directory,
+and the segmentation network and all else from another. Weights go to half precision; the run file keeps what prediction
+needs, and no path of the machine that trained it.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from jointtask.tools import write_atomic
 LARGEST = 15_000_000
 
 
-def main(run: Path) -> None:
-    """Write the model's folder from a finished run's directory."""
-    config = tomllib.loads((run / "config.toml").read_text())
+def main(localization: Path, segmentation: Path, to: Path) -> None:
+    """Write a model's folder from two finished runs' directories."""
+    config = tomllib.loads((segmentation / "config.toml").read_text())
+    config["upstream"] = tomllib.loads((localization / "config.toml").read_text())["upstream"]
     config["run"] = {"name": config["run"]["name"], "seed": config["run"]["seed"], "channels_last": True}
     config["data"] = {"train": {"name": "image-folder", "images": "DUTS-TR/images"}}
     for role in ("upstream", "downstream"):
@@ -30,19 +33,25 @@ def main(run: Path) -> None:
             config[role].pop(key, None)
     kept = {key: config[key] for key in ("run", "data", "upstream", "downstream", "bridge", "predict", "evaluate")}
     kept["sampler"] = {"name": "none"}
-    weights = {name: tensor.half() for name, tensor in load_file(run / "model.safetensors").items()}
+    weights = {**_half(localization, "upstream"), **_half(segmentation, "downstream")}
+    to.mkdir(parents=True, exist_ok=True)
+    content = save(weights)
+    if len(content) > LARGEST:
+        raise SystemExit(f"the weights take {len(content)} bytes; at most {LARGEST} may ship")
+    write_atomic(to / "model.safetensors", content)
+    write_atomic(to / "model.sha256", f"{hashlib.sha256(content).hexdigest()}  model.safetensors\n")
+    write_atomic(to / "config.toml", tomli_w.dumps(kept))
+    print(f"{to}: {sum(tensor.numel() for tensor in weights.values())} parameters, {len(content)} bytes")
+
+
+def _half(run: Path, role: str) -> dict[str, torch.Tensor]:
+    """Return the weights of one network of a run, in half precision."""
+    weights = {name: tensor.half().contiguous() for name, tensor in load_file(run / "model.safetensors").items()}
+    weights = {name: tensor for name, tensor in weights.items() if name.startswith(f"{role}.")}
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
-        raise SystemExit("a weight does not fit into half precision")
-    SHIPPED.mkdir(exist_ok=True)
-    content = save({name: tensor.contiguous() for name, tensor in weights.items()})
-    write_atomic(SHIPPED / "model.safetensors", content)
-    write_atomic(SHIPPED / "model.sha256", f"{hashlib.sha256(content).hexdigest()}  model.safetensors\n")
-    write_atomic(SHIPPED / "config.toml", tomli_w.dumps(kept))
-    size = (SHIPPED / "model.safetensors").stat().st_size
-    if size > LARGEST:
-        raise SystemExit(f"the weights take {size} bytes; at most {LARGEST} may ship")
-    print(f"{SHIPPED}: {sum(tensor.numel() for tensor in weights.values())} parameters, {size} bytes")
+        raise SystemExit(f"a weight of the {role} network does not fit into half precision")
+    return weights
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else SHIPPED)
