@@ -7,8 +7,10 @@ from .bridge import (
     Condition,
     CoveringBridge,
     FramingBridge,
+    MirroringBridge,
     PartialBridge,
     RelocatingBridge,
+    WholeBridge,
 )
 from .component import (
     Command,
@@ -68,6 +70,7 @@ __all__ = [
     "LatentGrid",
     "MemoryDataset",
     "Metric",
+    "MirroringBridge",
     "NoSettings",
     "Observer",
     "OptimizerFactory",
@@ -101,6 +104,7 @@ __all__ = [
     "TrivialComponent",
     "UpstreamTask",
     "UserError",
+    "WholeBridge",
     "__version__",
     "deferred",
     "definitions",

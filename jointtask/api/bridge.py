@@ -20,8 +20,10 @@ __all__ = [
     "Condition",
     "CoveringBridge",
     "FramingBridge",
+    "MirroringBridge",
     "PartialBridge",
     "RelocatingBridge",
+    "WholeBridge",
 ]
 
 
@@ -187,4 +189,22 @@ class RelocatingBridge(Protocol):
 
         `reference`, (B, D), is what they were predicted through, to be kept where a prediction implies none.
         """
+        ...
+
+
+@runtime_checkable
+class WholeBridge(Protocol):
+    """A bridge that has a reference to the whole of an example: `predict.start = "whole"` needs it."""
+
+    def whole(self, batch: Batch) -> Tensor:
+        """Return the references, (B, D), that leave nothing of each example out."""
+        ...
+
+
+@runtime_checkable
+class MirroringBridge(Protocol):
+    """A bridge whose downstream problems may be mirrored without becoming others: `predict.mirror` needs it."""
+
+    def mirror(self, maps: Tensor) -> Tensor:
+        """Return the mirror images of downstream inputs or predictions, (M, ...); mirrored twice, they are the same."""
         ...

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from jointtask.api.bridge import CoveringBridge, FramingBridge, RelocatingBridge
+from jointtask.api.bridge import CoveringBridge, FramingBridge, MirroringBridge, RelocatingBridge, WholeBridge
 from jointtask.api.dataset import Dataset
 from jointtask.api.errors import ConfigError
 from jointtask.api.grid import LatentGrid
@@ -49,6 +50,8 @@ class Predictor:
     predictions averaged: ``P(Y | I) = sum_R P(R | I) P(Y | I, R)``. With relocations, the reference is then taken from
     what was predicted and the prediction made again inside it, as in coordinate ascent, and all these predictions are
     averaged too. A reference counts only where it covers the frame, if the bridge says where (`CoveringBridge`).
+    Started at the whole, the first reference leaves nothing out, and the upstream task is not asked; a relocation then
+    localizes by what the downstream task found.
 
     Parameters
     ----------
@@ -60,12 +63,27 @@ class Predictor:
         For the draws.
     relocations : int
         Times that the reference is taken anew from the prediction.
+    start : "upstream" or "whole"
+        First reference: the predicted one, or the whole example, for which the bridge is a `WholeBridge`.
+    mirror : bool
+        Whether every second prediction is made on mirror images, from the first relocation on; the bridge is a
+        `MirroringBridge` then.
     """
 
-    def __init__(self, pair: Pair, draws: int = 1, seed: int = 0, relocations: int = 0) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        draws: int = 1,
+        seed: int = 0,
+        relocations: int = 0,
+        start: Literal["upstream", "whole"] = "upstream",
+        mirror: bool = False,
+    ) -> None:
         self.pair = pair
         self.draws = draws
         self.relocations = relocations
+        self.start = start
+        self.mirror = mirror
         self._seed = seed
 
     @torch.inference_mode()
@@ -81,14 +99,19 @@ class Predictor:
         """
         bridge = self.pair.bridge
         batch = self._prepare(batch)
-        centre, reference = self._draw(batch, ids, self.draws)
+        if self.start == "whole":
+            assert isinstance(bridge, WholeBridge)  # `make_predictor` refuses any other, here and below
+            centre = bridge.whole(batch)
+            reference = centre[:, None]
+        else:
+            centre, reference = self._draw(batch, ids, self.draws)
         spread = _spread(bridge.grid, reference, centre)
         total, weight = self._solve(batch, reference)
         frame = _divide(total, weight)
-        for _ in range(self.relocations):
-            assert isinstance(bridge, RelocatingBridge)  # `make_predictor` refuses any other
+        for count in range(self.relocations):
+            assert isinstance(bridge, RelocatingBridge)
             centre = bridge.relocate(frame, centre)
-            relocated, covered = self._solve(batch, centre[:, None])
+            relocated, covered = self._solve(batch, centre[:, None], mirrored=self.mirror and count % 2 == 0)
             frame = _divide(relocated, covered)
             total, weight = total + relocated, weight + covered
         return FramePrediction(frame=_divide(total, weight), reference=centre, spread=spread)
@@ -141,8 +164,8 @@ class Predictor:
         index = Streams(self._seed, 0, ids, "predict").categorical(log_weight, draws).to(pair.device)
         return centre, states.gather(1, index.unsqueeze(-1).expand(-1, -1, centre.shape[1]))
 
-    def _solve(self, batch: Batch, reference: Tensor) -> tuple[Tensor, Tensor]:
-        """Solve the downstream task inside references (B, K, D).
+    def _solve(self, batch: Batch, reference: Tensor, *, mirrored: bool = False) -> tuple[Tensor, Tensor]:
+        """Solve the downstream task inside references (B, K, D), mirrored or as they are.
 
         Returns
         -------
@@ -152,7 +175,13 @@ class Predictor:
             The share of the references that cover each place.
         """
         pair, bridge = self.pair, self.pair.bridge
-        restored = bridge.restore(pair.predict_downstream(bridge.condition(batch, reference).input), reference)
+        seen = bridge.condition(batch, reference).input
+        if mirrored:
+            assert isinstance(bridge, MirroringBridge)
+            solved = bridge.mirror(pair.predict_downstream(bridge.mirror(seen)))
+        else:
+            solved = pair.predict_downstream(seen)
+        restored = bridge.restore(solved, reference)
         covers = bridge.covers(reference) if isinstance(bridge, CoveringBridge) else torch.ones_like(restored)
         return restored.mean(dim=1), covers.to(restored).mean(dim=1)
 
@@ -223,12 +252,30 @@ def make_predictor(pair: Pair, runfile: RunFile) -> Predictor:
     Raises
     ------
     ConfigError
-        If it asks for relocations, and the bridge knows none.
+        If it asks for what the bridge does not offer, or for what contradicts itself.
     """
-    table = runfile.predict
-    if table.relocations and not isinstance(pair.bridge, RelocatingBridge):
+    table, bridge, name = runfile.predict, pair.bridge, runfile.bridge.name
+    needs = (
+        ("relocations", bool(table.relocations), RelocatingBridge, "cannot relocate"),
+        ("start", table.start == "whole", WholeBridge, "has no reference to the whole of an example"),
+        ("mirror", table.mirror, MirroringBridge, "does not mirror examples"),
+    )
+    for key, asked, contract, lack in needs:
+        if asked and not isinstance(bridge, contract):
+            raise ConfigError(
+                f"predict.{key} is {json.dumps(getattr(table, key))}, but the bridge '{name}' {lack}",
+                remedy=f"remove predict.{key}, or choose another bridge",
+            )
+    if table.start == "whole" and table.draws > 1:
         raise ConfigError(
-            f"predict.relocations is {table.relocations}, but the bridge '{runfile.bridge.name}' cannot relocate",
-            remedy="set predict.relocations to 0, or choose another bridge",
+            f'predict.start is "whole", but predict.draws is {table.draws}',
+            cause="there is one reference to the whole, and nothing to draw",
+            remedy='set predict.draws to 1, or predict.start to "upstream"',
         )
-    return Predictor(pair, table.draws, runfile.run.seed, table.relocations)
+    if table.mirror and not table.relocations:
+        raise ConfigError(
+            "predict.mirror is true, but predict.relocations is 0",
+            cause="the first reference is never solved mirrored",
+            remedy="set predict.relocations to 1, or remove predict.mirror",
+        )
+    return Predictor(pair, table.draws, runfile.run.seed, table.relocations, table.start, table.mirror)

@@ -193,12 +193,16 @@ class PredictTable:
     """`[predict]`: how a trained pair predicts."""
 
     draws: int = setting(1, "references averaged; 1 is the predicted one alone", ge=1, le=_BATCH)
+    start: Literal["upstream", "whole"] = setting(
+        "upstream", "first reference: the predicted one, or the whole example without the upstream task"
+    )
     relocations: int = setting(
         0,
         "times that the reference is taken anew from the prediction; what all references gave is averaged",
         ge=0,
         le=_COUNT,
     )
+    mirror: bool = setting(False, "whether every second reference, from the first relocation on, is solved mirrored")
     batch_size: int = setting(32, "examples predicted together, by each process", ge=1, le=_BATCH)
 
 

@@ -14,8 +14,10 @@ from jointtask.api.bridge import (
     CentredBridge,
     Condition,
     CoveringBridge,
+    MirroringBridge,
     PartialBridge,
     RelocatingBridge,
+    WholeBridge,
 )
 from jointtask.api.grid import LatentGrid
 from jointtask.api.randomness import Streams
@@ -225,8 +227,23 @@ def _optional(bridge: Bridge, batch: Batch, base: Tensor, downstream: Any) -> No
         assert found.shape == base.shape, f"relocate has the shape {tuple(found.shape)}; expected {tuple(base.shape)}"
         assert bool(bridge.usable(found).all()), "relocate gives an unusable reference"
         assert bool(torch.isfinite(nothing).all()), "relocate is not finite for predictions that imply no reference"
+    if isinstance(bridge, WholeBridge):
+        whole = bridge.whole(batch)
+        assert whole.shape == base.shape, f"whole has the shape {tuple(whole.shape)}; expected {tuple(base.shape)}"
+        assert bool(bridge.usable(whole).all()), "whole gives an unusable reference"
+    if isinstance(bridge, MirroringBridge):
+        _mirroring(bridge, batch, base, downstream)
     if isinstance(bridge, PartialBridge):
         _partial(bridge, batch, base)
+
+
+def _mirroring(bridge: Any, batch: Batch, base: Tensor, downstream: Any) -> None:
+    seen = bridge.condition(batch, base[:, None]).input
+    with torch.inference_mode():
+        predicted = downstream(seen)
+    for what, maps in (("inputs", seen), ("predictions", predicted)):
+        again = bridge.mirror(bridge.mirror(maps))
+        assert torch.equal(again, maps), f"downstream {what} mirrored twice are other ones; expected the same"
 
 
 def _partial(bridge: Any, batch: Batch, base: Tensor) -> None:

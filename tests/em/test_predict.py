@@ -104,6 +104,47 @@ def test_without_a_word_about_coverage_every_reference_counts_everywhere() -> No
     assert bool((covering.frame > plain.frame + 1e-3).any())
 
 
+class Whole(Covering):
+    """Has a reference to the whole recording, and mirrors windows in time."""
+
+    def whole(self, batch: dict[str, Tensor]) -> Tensor:
+        return torch.tensor([[0.0, 64.0]]).repeat(len(batch["values"]), 1)
+
+    def mirror(self, maps: Tensor) -> Tensor:
+        return maps.flip(-1)
+
+
+def test_from_the_whole_the_upstream_task_is_not_asked() -> None:
+    bridge: Any = Whole(IntervalSettings())
+    pair = evolve(make_pair(), bridge=bridge, upstream=torch.nn.Identity())
+    batch = {"values": DATA.batch(range(3))["values"]}
+    found = Predictor(pair, relocations=1, start="whole").predict_frames(batch, IDS)
+    whole = bridge.whole(batch)
+    first = Predictor(pair).predict_inside(batch, whole[:, None])[:, 0]
+    place = bridge.relocate(first, whole)
+    second = Predictor(pair).predict_inside(batch, place[:, None])[:, 0]
+    covered = bridge.covers(place[:, None])[:, 0]
+    torch.testing.assert_close(found.frame, torch.where(covered, (first + second) / 2, first))
+    torch.testing.assert_close(found.reference, place)
+    assert not found.spread.any()
+
+
+def test_every_second_reference_is_solved_on_the_mirror_image() -> None:
+    bridge: Any = Whole(IntervalSettings())
+    pair = evolve(make_pair(), bridge=bridge)
+    batch = {"values": DATA.batch(range(3))["values"]}
+    found = Predictor(pair, relocations=2, start="whole", mirror=True).predict_frames(batch, IDS)
+    reference, frames, covers = bridge.whole(batch), [], []
+    for count in range(3):
+        window = bridge.condition(batch, reference[:, None]).input
+        with torch.no_grad():
+            solved = pair.downstream(window.flip(-1)).flip(-1) if count == 1 else pair.downstream(window)
+        frames.append(bridge.restore(solved, reference[:, None])[:, 0])
+        covers.append(bridge.covers(reference[:, None])[:, 0].float())
+        reference = bridge.relocate(frames[-1], reference)
+    torch.testing.assert_close(found.frame, sum(frames) / sum(covers).clamp(min=1))  # type: ignore[union-attr,operator]
+
+
 def test_references_that_are_given_take_the_place_of_the_predicted_ones() -> None:
     pair = make_pair()
     batch = {"values": DATA.batch(range(3))["values"]}

@@ -448,6 +448,16 @@ def test_a_run_in_which_nothing_learns_is_refused(tmp_path: Path, registry: Regi
         start(tmp_path, registry, "upstream.optimizer.rate=0", "downstream.optimizer.rate=0")
 
 
-def test_relocations_need_a_bridge_that_knows_them(tmp_path: Path, registry: Registry) -> None:
-    with pytest.raises(ConfigError, match="the bridge 'toy-interval' cannot relocate"):
-        start(tmp_path, registry, predict="relocations = 1")
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("relocations = 1", "predict.relocations is 1, but the bridge 'toy-interval' cannot relocate"),
+        ('start = "whole"', 'predict.start is "whole", but the bridge .* has no reference to the whole'),
+        ("mirror = true", "predict.mirror is true, but the bridge .* does not mirror"),
+    ],
+)
+def test_a_use_that_the_bridge_does_not_offer_is_refused(
+    asked: str, message: str, tmp_path: Path, registry: Registry
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        start(tmp_path, registry, predict=asked)

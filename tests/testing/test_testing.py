@@ -182,6 +182,16 @@ class Relocating(Interval):
         return reference[:, :1].expand(-1, 2)
 
 
+class Nothing(Interval):
+    def whole(self, batch: Any) -> Tensor:
+        return torch.zeros(len(batch["values"]), 2)
+
+
+class Turned(Interval):
+    def mirror(self, maps: Tensor) -> Tensor:
+        return maps.roll(1, dims=-1)
+
+
 class Narrow(Interval):
     def covers(self, reference: Tensor) -> Tensor:
         return super().covers(reference).roll(20, dims=-1)
@@ -213,6 +223,8 @@ class Flat(Interval):
         (Odds, r"restore leaves \[0, 1\]: from .* expected probabilities"),
         (Forgetful, "augment drops label from the batch"),
         (Relocating, "relocate gives an unusable reference"),
+        (Nothing, "whole gives an unusable reference"),
+        (Turned, "downstream inputs mirrored twice are other ones"),
     ],
 )
 def test_a_bridge_that_is_subtly_wrong_is_caught(bridge: type[Interval], message: str) -> None:

@@ -170,6 +170,15 @@ class BoxBridge:
         mask = (frame >= 0.5).to(torch.uint8)
         return torch.where(mask.flatten(1).amax(dim=1)[:, None] > 0, self._around(mask), reference)
 
+    def whole(self, batch: Batch) -> Tensor:
+        """Return the frame as a box of each example: (B, 4), float32."""
+        image = batch["image"]
+        return torch.tensor([0.0, 0.0, FRAME, FRAME], device=image.device).repeat(len(image), 1)
+
+    def mirror(self, maps: Tensor) -> Tensor:
+        """Mirror crops (M, 3, S, S) or logits (M, O, O) left to right."""
+        return maps.flip(-1)
+
     def _around(self, mask: Tensor) -> Tensor:
         """Return the tight boxes of masks (B, F, F), uint8, with their context: (B, 4), float32."""
         return self._with_context(mask_boxes(mask))

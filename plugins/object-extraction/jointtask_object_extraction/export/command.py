@@ -60,8 +60,7 @@ def export(
             f"{directory} predicts with {predictor.draws} boxes (predict.draws), and an exported graph with one",
             remedy="evaluate the run with predict.draws = 1, and export that",
         )
-    pair = predictor.pair
-    module = WholePhotograph(pair.upstream, pair.downstream, pair.bridge, relocations=predictor.relocations).eval()
+    module = WholePhotograph(predictor).eval()
     config = (directory / "config.toml").read_text(encoding="utf-8")
     metadata = {
         "jointtask": PAIR,

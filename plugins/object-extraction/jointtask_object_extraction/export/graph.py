@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,20 +21,17 @@ class WholePhotograph(nn.Module):
 
     Parameters
     ----------
-    upstream, downstream : torch.nn.Module
-        The trained networks.
-    bridge : BoxBridge
-        Their bridge.
-    relocations : int
-        Number of times that the box is taken anew from what was predicted.
+    predictor : Predictor
+        Networks and bridge, and how they predict: from one reference, without draws.
     """
 
-    def __init__(self, upstream: nn.Module, downstream: nn.Module, bridge: BoxBridge, *, relocations: int) -> None:
+    def __init__(self, predictor: Any) -> None:
         super().__init__()
-        self.upstream = upstream
-        self.downstream = downstream
-        self.bridge = bridge
-        self.relocations = relocations
+        pair = predictor.pair
+        self.downstream = pair.downstream
+        self.bridge: BoxBridge = pair.bridge
+        self.relocations, self.mirror = predictor.relocations, predictor.mirror
+        self.upstream = None if predictor.start == "whole" else pair.upstream
 
     def forward(self, image: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
         """Extract the object.
@@ -53,14 +52,16 @@ class WholePhotograph(nn.Module):
         """
         frame, size = squash_bytes(image, FRAME), _size(image)
         given = torch.isfinite(box).all()
-        predicted = self.upstream.reference(self.upstream({"image": frame[None]}))  # type: ignore[operator]  # a method
+        batch = {"image": frame[None]}
+        upstream = self.upstream
+        predicted = self.bridge.whole(batch) if upstream is None else upstream.reference(upstream(batch))
         told = enlarge(torch.nan_to_num(box) * (FRAME / size), self.bridge.context)
         reference = self.bridge.admit(torch.where(given, told[None], predicted))
         total, weight = self._solve(frame, reference)
         inside = first = _divide(total, weight)
-        for _ in range(self.relocations):
+        for count in range(self.relocations):
             reference = torch.where(given, reference, self.bridge.relocate(inside, reference))
-            relocated, covered = self._solve(frame, reference)
+            relocated, covered = self._solve(frame, reference, mirrored=self.mirror and count % 2 == 0)
             inside = _divide(relocated, covered)
             total, weight = total + relocated, weight + covered
         mean = torch.where(given, first, _divide(total, weight))
@@ -68,11 +69,13 @@ class WholePhotograph(nn.Module):
         whole = F.interpolate(mean[None], size=(height, width), mode="bilinear", align_corners=False)[0, 0]
         return whole, self._box(whole, reference[0], size)
 
-    def _solve(self, frame: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
+    def _solve(self, frame: Tensor, box: Tensor, *, mirrored: bool = False) -> tuple[Tensor, Tensor]:
         """Return the probabilities inside a box (1, 4), and which pixels it covers: (1, F, F) each."""
         crop = crop_one(frame, box[0], self.bridge.input_size) / 255
         reference = box[:, None]
-        restored = self.bridge.restore(self.downstream(crop), reference)[:, 0]
+        mirror = self.bridge.mirror
+        logits = mirror(self.downstream(mirror(crop))) if mirrored else self.downstream(crop)
+        restored = self.bridge.restore(logits, reference)[:, 0]
         return restored, self.bridge.covers(reference)[:, 0].to(restored)
 
     def _box(self, probability: Tensor, reference: Tensor, size: Tensor) -> Tensor:

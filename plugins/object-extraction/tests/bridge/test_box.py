@@ -71,6 +71,21 @@ class TestRelocate:
         assert torch.equal(found[1], old[1])
 
 
+class TestMirror:
+    def test_a_mirrored_crop_is_the_crop_of_the_mirrored_frame(self) -> None:
+        bridge = make_bridge()
+        image = torch.randint(0, 256, (1, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        box = torch.tensor([[[10.0, 20.0, 101.5, 200.0]]])
+        there = torch.tensor([[[122.5, 20.0, 214.0, 200.0]]])
+        mirrored = bridge.mirror(bridge.condition({"image": image}, box).input)
+        expected = bridge.condition({"image": image.flip(-1)}, there).input
+        torch.testing.assert_close(mirrored, expected, atol=1e-4, rtol=0)
+
+    def test_the_whole_is_the_frame(self) -> None:
+        batch = {"image": torch.zeros(2, 3, 224, 224, dtype=torch.uint8)}
+        assert make_bridge().whole(batch).tolist() == [[0, 0, 224, 224]] * 2
+
+
 class TestBase:
     def test_is_the_tight_box(self) -> None:
         boxes = [(10, 20, 100, 200), (0, 0, 224, 224), (216, 0, 224, 8)]

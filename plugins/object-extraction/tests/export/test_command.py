@@ -205,11 +205,26 @@ def test_what_it_has_no_posterior_for_is_refused(small: Path, tmp_path: Path, op
     assert result.exit_code != 0 or isinstance(result.exception, UserError)
 
 
+def test_a_look_at_the_whole_and_a_mirrored_one_are_exported(small: Path, tmp_path: Path) -> None:
+    _used_otherwise(small, tmp_path / "run", 'start = "upstream"', 'start = "whole"', "mirror = false", "mirror = true")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--to", str(tmp_path / "x.onnx")])
+    assert result.exit_code == 0, result.output  # export compares both on 20 photographs
+    assert (tmp_path / "x.onnx").stat().st_size < (small / "small.onnx").stat().st_size  # without the upstream network
+
+
+def _used_otherwise(small: Path, to: Path, *replaced: str) -> None:
+    """Copy a run whose run file says another use: pairs of a passage and what stands in its place."""
+    to.mkdir()
+    (to / "model.safetensors").write_bytes((small / "small" / "model.safetensors").read_bytes())
+    config = (small / "small" / "config.toml").read_text()
+    for before, after in zip(replaced[::2], replaced[1::2], strict=True):
+        assert before in config
+        config = config.replace(before, after)
+    (to / "config.toml").write_text(config)
+
+
 def test_a_run_that_averages_many_boxes_is_refused(small: Path, tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    for name in ("config.toml", "model.safetensors"):
-        content = (small / "small" / name).read_bytes().replace(b"draws = 1\nrelocations", b"draws = 4\nrelocations")
-        (tmp_path / "run" / name).write_bytes(content)
+    _used_otherwise(small, tmp_path / "run", "draws = 1\n", "draws = 4\n")
     result = CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--to", str(tmp_path / "x.onnx")])
     assert isinstance(result.exception, UserError)
     assert "draws" in str(result.exception)
