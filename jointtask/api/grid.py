@@ -13,6 +13,9 @@ from jointtask.api.errors import ConfigError
 
 __all__ = ["LatentGrid"]
 
+_STATES = 10_000_000
+_LARGEST = 1e9
+
 
 @frozen(eq=False)
 class LatentGrid:
@@ -52,8 +55,15 @@ class LatentGrid:
         Raises
         ------
         ConfigError
-            If a coordinate has no level 0, or the same level twice: on a ring, levels a period apart are the same.
+            If a coordinate has no level 0, the same level twice (on a ring, levels a period apart are the same) or one
+            beyond a billion, or the grid has more than ten million states.
         """
+        if (count := math.prod(map(len, levels))) > _STATES:
+            raise ConfigError(
+                f"a grid of {count:,} adjustments is too large: at most {_STATES:,} can be enumerated",
+                cause=f"it has {' x '.join(str(len(values)) for values in levels)} levels",
+                remedy="name fewer levels, or fewer coordinates",
+            )
         for d, values in enumerate(levels):
             if 0 not in values:
                 raise ConfigError(
@@ -61,6 +71,8 @@ class LatentGrid:
                     cause="the chain starts at the zero adjustment, and the sampler 'none' stays there",
                     remedy="add 0 to the levels",
                 )
+            if not all(abs(value) <= _LARGEST for value in values):
+                raise ConfigError(f"a level of coordinate {d} is none, or beyond {_LARGEST:g}: {list(values)}")
             around = None if period is None else period[d]
             if len({value if around is None else value % around for value in values}) != len(values):
                 ring = "" if around is None else f", on a ring of {around:g}"

@@ -60,7 +60,7 @@ SHORTEST = 4
 class SequencesSettings:
     """Settings of the data set `trial-sequences`."""
 
-    examples: int = setting(64, "number of sequences", ge=1)
+    examples: int = setting(64, "number of sequences", ge=1, le=10_000_000)
     seed: int = setting(0, "seed of the generator", ge=0)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -21,6 +23,24 @@ def test_levels_a_period_apart_are_one_level() -> None:
     with pytest.raises(ConfigError, match="name a value twice, on a ring of 360"):
         LatentGrid.product([[-180.0, 0.0, 180.0]], period=[360.0])
     assert len(LatentGrid.product([[-180.0, 0.0, 180.0]])) == 3
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [
+        ([[0.0, 1e308]], "beyond 1e\\+09"),
+        ([[0.0], [-2e9, 0.0]], "coordinate 1 is none, or beyond"),
+        ([[0.0, math.nan]], "coordinate 0 is none"),
+        ([[0.0, -math.inf]], "coordinate 0 is none"),
+        ([list(range(100))] * 4, "100,000,000 adjustments is too large"),
+        ([list(range(10_000_001))], "10,000,001 adjustments is too large"),
+        ([[0.0, 1.0]] * 64, "is too large"),
+    ],
+)
+def test_a_grid_that_nobody_can_hold_is_refused(levels: list[list[float]], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        LatentGrid.product(levels)
+    assert len(str(caught.value)) < 1000
 
 
 def test_the_history_of_optima_on_both_sides_of_a_seam_is_narrow() -> None:

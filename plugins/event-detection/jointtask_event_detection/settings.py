@@ -22,11 +22,11 @@ class Heartbeats:
     """`heartbeats`: generated recordings of a heart, with one run of abnormal beats in each."""
 
     split: Literal["train", "validation", "test"] = setting(help="split of the data; splits share no recording")
-    examples: int = setting(400, "number of recordings", ge=1)
+    examples: int = setting(400, "number of recordings", ge=1, le=10_000_000)
     seed: int = setting(0, "seed of the generator", ge=0)
     noise: float = setting(0.12, "standard deviation of the noise, a normal beat being 1 high", ge=0)
     drift: float = setting(0.4, "amplitude of the baseline's drift", ge=0)
-    distractors: int = setting(2, "largest number of bursts of muscle noise and steps of the electrode", ge=0)
+    distractors: int = setting(2, "largest number of bursts of muscle noise and steps of the electrode", ge=0, le=1000)
     annotation_noise: float = setting(0.0, "standard deviation of each marked end about the true one, in samples", ge=0)
     unlabelled: float = setting(
         0.0,
@@ -47,14 +47,14 @@ class Heartbeats:
 class Localization:
     """`event-localization`: from when to when the event lasts."""
 
-    width: int = setting(24, "number of channels of a layer", ge=1)
+    width: int = setting(24, "number of channels of a layer", ge=1, le=4096)
 
 
 @frozen
 class Labelling:
     """`event-labelling`: which samples inside the reference belong to the event."""
 
-    width: int = setting(16, "number of channels of a layer", ge=1)
+    width: int = setting(16, "number of channels of a layer", ge=1, le=4096)
 
 
 @frozen
@@ -84,6 +84,6 @@ class IntervalAdjustment:
 class ChangePoints:
     """`change-points`: references whose ends lie where the recording changes."""
 
-    points: int = setting(16, "largest number of change points of a recording", ge=1)
-    shortest: int = setting(8, "smallest distance between two of them, in samples", ge=2)
+    points: int = setting(16, "largest number of change points of a recording", ge=1, le=512)
+    shortest: int = setting(8, "smallest distance between two of them, in samples", ge=2, le=512)
     scale: float = setting(6.0, "standard deviation of an end about a change point, in samples", gt=0)

@@ -36,8 +36,8 @@ def _digest(instance: object, attribute: Any, value: str) -> None:
 
 
 def _multiple_of_32(instance: object, attribute: Any, value: int) -> None:
-    if value < 0 or value % 32:
-        raise ValueError(f"must be a multiple of 32, got {value}")
+    if not 0 <= value <= 4096 or value % 32:
+        raise ValueError(f"must be a multiple of 32, at most 4096, got {value}")
 
 
 def _grows(instance: object, attribute: Any, value: Sequence[float]) -> None:
@@ -158,7 +158,7 @@ class SyntheticObjects:
     split: Literal["train", "validation", "test"] = setting(
         help="part of the data; parts share no texture region and no seed"
     )
-    examples: int = setting(512, "number of examples", ge=1)
+    examples: int = setting(512, "number of examples", ge=1, le=10_000_000)
     seed: int = setting(0, "seed of the generator", ge=0)
 
 
@@ -201,6 +201,7 @@ class Segmentation(_Network):
         1,
         "number of blocks of near and far context at the coarsest maps, of networks on a pretrained encoder",
         ge=1,
+        le=64,
     )
 
 
@@ -255,7 +256,7 @@ class WholeFrame:
 class SuperpixelBoundary:
     """`superpixel-boundary`: references whose border runs along superpixel boundaries."""
 
-    points: int = setting(200, "number of points along the border of a box", ge=1)
-    segments: int = setting(200, "approximate number of superpixels", ge=1)
+    points: int = setting(200, "number of points along the border of a box", ge=1, le=10_000)
+    segments: int = setting(200, "approximate number of superpixels", ge=1, le=50_000)
     compactness: float = setting(10.0, "compactness of SLIC", gt=0)
-    iterations: int = setting(10, "iterations of SLIC; 5 find an object's contour as well, in less time", ge=1)
+    iterations: int = setting(10, "iterations of SLIC; 5 find an object's contour as well, in less time", ge=1, le=1000)
