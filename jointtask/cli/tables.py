@@ -24,9 +24,9 @@ def score_lines(scores: Sequence[ScoreRecord], definitions: Mapping[str, Mapping
         names = dict.fromkeys(name for score in group for name in score.values)
         rows = [[f"{data}, {group[0].examples} examples", *(score.predictor for score in group), ""]]
         for name in names:
-            known = definitions.get(name, {})
-            values = [_score(score.values.get(name), bool(known.get("percent"))) for score in group]
-            rows.append([name, *values, f"{known['better']} is better" if "better" in known else ""])
+            definition = definitions.get(name, {})
+            values = [_score(score.values.get(name), bool(definition.get("percent"))) for score in group]
+            rows.append([name, *values, f"{definition['better']} is better" if "better" in definition else ""])
         lines += align(rows)
     return lines
 

@@ -114,18 +114,18 @@ def plan(
             remedy="write for example --vary sampler.name=none --vary sampler.name=gaussian",
         )
     arms: list[Arm] = []
-    found: dict[Fault, list[str]] = {}
+    arms_of_fault: dict[Fault, list[str]] = {}
     for name, settings in choices:
         try:
             runfile, dropped = _runfile(data, settings, registry)
         except FaultyFileError as error:
             for fault in error.faults:
-                found.setdefault(fault, []).append(name)
+                arms_of_fault.setdefault(fault, []).append(name)
             continue
         for line in dropped:
             say(f"arm '{name}': {line}")
         arms.append(Arm(name, {".".join(keys): show(value) for keys, value in settings}, runfile))
-    for fault, where in found.items():
+    for fault, where in arms_of_fault.items():
         # What every arm suffers from is the file's fault.
         which = "" if len(where) == len(choices) > 1 else f" (arm {', '.join(map(show, where))})"
         faults.append(Fault(fault.path + which, fault.reason))

@@ -111,13 +111,13 @@ def _require_runnable(plan: Plan, registry: Registry, fresh: bool, progress: Pro
         try:
             # The reference arm is built with the predictors that stand beside all of them.
             alone = arm.runfile if arm.name == plan.reference else arm.at(plan.folder, 0)
-            work = assemble(alone, registry, progress)
-            versions = versions_of(work)
+            assembly = assemble(alone, registry, progress)
+            versions = versions_of(assembly)
             for k in range(plan.seeds):
                 runfile = arm.at(plan.folder, k)
                 directory = RunDirectory(plan.folder / runfile.run.name)
                 if directory.exists and not fresh:
-                    for note in require_same_run(directory, attrs.evolve(work, runfile=runfile), versions):
+                    for note in require_same_run(directory, attrs.evolve(assembly, runfile=runfile), versions):
                         progress.say(f"{runfile.run.name}: {note}")
         except UserError as error:
             reasons.setdefault(str(error), []).append(f"arm '{arm.name}'")

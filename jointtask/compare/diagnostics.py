@@ -25,12 +25,12 @@ _COLUMNS = (
 
 def diagnostics(records: Sequence[RunRecord]) -> dict[str, float]:
     """Return the means over runs of the last round's E-step, and of the time of all E-steps; see `ArmRecord`."""
-    found: dict[str, list[float]] = {}
+    by_name: dict[str, list[float]] = {}
     for record in records:
         for name, value in _of_run(record).items():
             if value is not None and math.isfinite(value):
-                found.setdefault(name, []).append(value)
-    return {name: math.fsum(values) / len(values) for name, values in found.items()}
+                by_name.setdefault(name, []).append(value)
+    return {name: math.fsum(values) / len(values) for name, values in by_name.items()}
 
 
 def _of_run(record: RunRecord) -> Mapping[str, float | None]:

@@ -37,16 +37,16 @@ def over_rounds(comparison: Comparison, values: Callable[[SeedRecord], Sequence[
     """
     arms: list[dict[int, list[float]]] = []
     for arm in comparison.arms:
-        found: dict[int, list[float]] = {}
+        by_round: dict[int, list[float]] = {}
         for run in arm.runs:
             for number, value in zip(run.rounds, values(run), strict=True):
                 if math.isfinite(value):
-                    found.setdefault(number, []).append(value)
-        arms.append(found)
-    rounds = sorted({number for found in arms for number in found})
+                    by_round.setdefault(number, []).append(value)
+        arms.append(by_round)
+    rounds = sorted({number for by_round in arms for number in by_round})
     lines = []
-    for position, (arm, found) in enumerate(zip(comparison.arms, arms, strict=True)):
-        seen = [found.get(number, [math.nan]) for number in rounds]
+    for position, (arm, by_round) in enumerate(zip(comparison.arms, arms, strict=True)):
+        seen = [by_round.get(number, [math.nan]) for number in rounds]
         band = [(min(some), max(some)) for some in seen] if max(map(len, seen), default=0) > 1 else []
         lines.append(Line(arm.name, [math.fsum(some) / len(some) for some in seen], *look(position), band))
     return chart(rounds, lines, title)

@@ -88,7 +88,7 @@ def summarise(
         arms=arms,
         identical=_identical(arms, scores),
         notes=_notes(finished, scored),
-        definitions={name: known for record in finished for name, known in record.definitions.items()},
+        definitions={name: definition for record in finished for name, definition in record.definitions.items()},
         resamples=RESAMPLES,
         predictors=[_beside(score, summaries, metrics, against) for score in predictors],
     )
@@ -171,10 +171,10 @@ def _statistic(
     if differences is None:
         difference = math.fsum(finite(a.values.get(name)) - finite(b.values.get(name)) for a, b in pairs) / len(pairs)
         return Statistic(mean, interval, difference)
-    known = differences[:, np.isfinite(differences).all(axis=0)]  # examples with a score in every run of both
-    if not known.size:
+    scored = differences[:, np.isfinite(differences).all(axis=0)]  # examples with a score in every run of both
+    if not scored.size:
         return Statistic(mean, interval)
-    return Statistic(mean, interval, float(known.mean()), bootstrap_interval(known))
+    return Statistic(mean, interval, float(scored.mean()), bootstrap_interval(scored))
 
 
 def _same_ids(pairs: Sequence[tuple[ScoreRecord, ScoreRecord]]) -> bool:
@@ -191,15 +191,15 @@ def _by_id(scores: Mapping[str, float]) -> NDArray[np.float64]:
 
 
 def _identical(arms: Sequence[ArmRecord], scores: Sequence[Sequence[ScoreRecord | None]]) -> list[Identical]:
-    found = []
+    identical = []
     for one, other in itertools.combinations(range(len(arms)), 2):
         seeds: dict[bool, list[int]] = {}
         for a, b, x, y in zip(arms[one].runs, arms[other].runs, scores[one], scores[other], strict=True):
             if a.weights and a.weights == b.weights:
                 seeds.setdefault(_same_scores(x, y), []).append(a.seed)
         names = arms[one].name, arms[other].name
-        found += [Identical(names, which, same) for same, which in seeds.items()]
-    return found
+        identical += [Identical(names, which, same) for same, which in seeds.items()]
+    return identical
 
 
 def _same_scores(one: ScoreRecord | None, other: ScoreRecord | None) -> bool:

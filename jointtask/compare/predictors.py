@@ -55,9 +55,9 @@ def score_predictors(
     names = names_beside(arm.runfile, registry)
     if record is None or not names or not record.scores:
         return Scored()
-    used = [part for part in arm.runfile.components() if part[0] in ("metric", "dataset")]
+    used = [named for named in arm.runfile.components() if named[0] in ("metric", "dataset")]
     used += [("predictor", name) for name in names]
-    data = {name: known.get("fingerprint") for name, known in record.data.items()}
+    data = {name: facts.get("fingerprint") for name, facts in record.data.items()}
     of = json.dumps([sorted(map(list, used)), registry.versions(used), data], sort_keys=True, default=str)
     before = _read(plan)
     if before.of == of:
@@ -77,7 +77,7 @@ def score_predictors(
 def _read(plan: Plan) -> Scored:
     """Return what an earlier call left; nothing if it cannot be read."""
     try:
-        known = json.loads((plan.folder / "comparison.json").read_text(encoding="utf-8"))["beside"]
-        return Scored([ScoreRecord(**scores) for scores in known["scores"]], known["of"])
+        stored = json.loads((plan.folder / "comparison.json").read_text(encoding="utf-8"))["beside"]
+        return Scored([ScoreRecord(**scores) for scores in stored["scores"]], stored["of"])
     except (OSError, ValueError, TypeError, KeyError):
         return Scored()

@@ -31,12 +31,12 @@ _ESCAPED |= {"↑": r"$\uparrow$", "↓": r"$\downarrow$", text.MISSING: "--", "
 
 def lines(comparison: Comparison) -> list[str]:
     """Lay out the tables for a terminal, with what a reader should know below them."""
-    found = [title(comparison)]
+    printed = [title(comparison)]
     if rows := score_rows(comparison):
-        found += [*align(rows), ""]
+        printed += [*align(rows), ""]
     if sampled := sampler_rows(comparison):
-        found += [*align(sampled), ""]
-    return [*found, *align(cost_rows(comparison)), "", *wrap(method(comparison), 110), *remarks(comparison)]
+        printed += [*align(sampled), ""]
+    return [*printed, *align(cost_rows(comparison)), "", *wrap(method(comparison), 110), *remarks(comparison)]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -95,11 +95,11 @@ def score_rows(comparison: Comparison) -> list[list[str]]:
         return []
     rows = [["score", "arm", "mean", "95 % over seeds", "difference", "95 % paired", ""]]
     for name in names:
-        known = comparison.definitions.get(name, {})
-        percent = bool(known.get("percent"))
+        definition = comparison.definitions.get(name, {})
+        percent = bool(definition.get("percent"))
         beside = [row for row in comparison.predictors if name in row.statistics]
         for position, arm in enumerate([*comparison.arms, *beside]):
-            head = ["" if position else label(name, known), arm.name]
+            head = ["" if position else label(name, definition), arm.name]
             statistic = arm.statistics.get(name)
             if statistic is None:
                 rows.append([*head, text.MISSING, "", "", "", verdict(comparison, arm, name)])

@@ -42,15 +42,15 @@ def warnings(record: RunRecord, tables: Sequence[ScoreTable] | None = None) -> l
     list of str
         One or two sentences each, naming a setting to change.
     """
-    found = [*record.warnings, *_objective(record)]
+    lines = [*record.warnings, *_objective(record)]
     sampled = [entry for entry in record.rounds if entry.sampler is not None]
     if sampled and setting(record.config, "sampler", "name") != "none":
         last = sampled[-1]
         assert last.sampler is not None  # for the type checker: chosen so above
-        found += _sampler(last.round, last.sampler, record.config)
-        found += _edges(last, record.period)
-    found += _scores(score_tables(record) if tables is None else tables)
-    return list(dict.fromkeys(found))
+        lines += _sampler(last.round, last.sampler, record.config)
+        lines += _edges(last, record.period)
+    lines += _scores(score_tables(record) if tables is None else tables)
+    return list(dict.fromkeys(lines))
 
 
 def edge_share(histogram: Mapping[str, int]) -> float:
@@ -71,12 +71,12 @@ def goes_round(histogram: Mapping[str, int], period: float | None) -> bool:
 
 
 def _objective(record: RunRecord) -> list[str]:
-    known = {entry.round: entry.estimate.total for entry in record.rounds if entry.estimate is not None}
+    totals = {entry.round: entry.estimate.total for entry in record.rounds if entry.estimate is not None}
     parts = parts_of(record).count
     rises = [
         f"by {text.share((after - before) / abs(before))} in round {number}"
-        for number, after in known.items()
-        if (before := known.get(number - parts, after)) < after and after - before > RISE * abs(before) > 0
+        for number, after in totals.items()
+        if (before := totals.get(number - parts, after)) < after and after - before > RISE * abs(before) > 0
     ]
     if not rises:
         return []
@@ -87,37 +87,37 @@ def _objective(record: RunRecord) -> list[str]:
 
 
 def _sampler(number: int, seen: SamplerRecord, config: Mapping[str, Any]) -> list[str]:
-    found = []
+    lines = []
     longer = ["raise sampler.moves"] if setting(config, "sampler", "moves") is not None else []
     if seen.acceptance is not None and seen.acceptance < ACCEPTANCE:
         ways = either([*longer, "remove a [[proposal]] term", "set sampler.name = 'gibbs'"])
-        found.append(
+        lines.append(
             f"Only {text.share(seen.acceptance)} of the moves of round {number} were accepted, so chains hardly leave "
             f"where they start: {ways}."
         )
     if seen.gain < 0:
-        found.append(
+        lines.append(
             f"The estimates of round {number} have a higher energy than no adjustment: set sampler.estimate = 'best'."
         )
     if seen.moved == 0:
-        found.append(
+        lines.append(
             f"No estimate of round {number} differs from no adjustment, so joint training changes nothing: "
             f"{either(['raise downstream.weight', *longer])}."
         )
     draws = setting(config, "em", "draws", 1)
     if setting(config, "sampler", "estimate") == "weighted" and seen.effective is not None and seen.effective < draws:
-        found.append(
+        lines.append(
             f"Round {number} had {text.number(seen.effective)} effective draws an example where em.draws asks for "
             f"{draws}: {either([*longer, 'lower em.draws'])}."
         )
     if seen.oracle is not None and seen.oracle.regret > REGRET * max(seen.gain + seen.oracle.regret, 0.0) > 0:
         ways = either([*longer, "set sampler.name = 'exhaustive'"])
-        found.append(
+        lines.append(
             f"The sampler's estimates of round {number} stay {text.number(seen.oracle.regret)} above the exhaustive "
             f"optimum (mean of {seen.oracle.examples} examples, em.oracle_examples), where the gain is "
             f"{text.number(seen.gain)}: {ways}."
         )
-    return found
+    return lines
 
 
 def _edges(last: RoundRecord, period: Sequence[float | None]) -> list[str]:
@@ -136,14 +136,14 @@ def _edges(last: RoundRecord, period: Sequence[float | None]) -> list[str]:
 
 
 def _scores(tables: Sequence[ScoreTable]) -> list[str]:
-    found = []
+    lines = []
     for table in tables:
         own = next((row for row in table.rows if row.own), None)
         if own is None or not table.columns:
             continue
         column, mine = table.columns[0], own.cells[0]
         if math.isnan(mine.value):
-            found.append(
+            lines.append(
                 f"{column.name} of {OWN} on {table.data} is not a number: look at the data's notes, and lower "
                 "downstream.optimizer.rate if the objective is none either."
             )
@@ -151,8 +151,8 @@ def _scores(tables: Sequence[ScoreTable]) -> list[str]:
         sign = -1 if column.better == "lower" else 1
         for row in table.rows:
             if not row.own and sign * row.cells[0].value >= sign * mine.value:
-                found.append(
+                lines.append(
                     f"{row.name} scores {column.name} {row.cells[0].text} on {table.data}, no worse than the run's "
                     f"{mine.text}: train longer (em.warmup_epochs, em.rounds) or raise the optimizers' rate."
                 )
-    return found
+    return lines

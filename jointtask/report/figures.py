@@ -160,8 +160,8 @@ def _step(rounds: Sequence[int]) -> int:
 def _description(title: str, rounds: Sequence[int], lines: Sequence[Line]) -> str:
     parts = []
     for line in lines:
-        known = [(k, v) for k, v in zip(rounds, line.values, strict=True) if math.isfinite(v)]
-        (first, start), (last, end) = known[0], known[-1]
+        points = [(k, v) for k, v in zip(rounds, line.values, strict=True) if math.isfinite(v)]
+        (first, start), (last, end) = points[0], points[-1]
         path = f"{end:.4g} in round {last}"
         parts.append(f"{line.label}: {path if first == last else f'{start:.4g} in round {first}, {path}'}")
     return f"{title}. {'; '.join(parts)}."

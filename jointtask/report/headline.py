@@ -67,16 +67,16 @@ def _bars(table: ScoreTable) -> list[Bar]:
 
 
 def _amount(value: float, column: Column) -> str:
-    known = column.percent and math.isfinite(value)
-    return text.score(value, column.percent) + (text.PERCENT if known else "")
+    in_percent = column.percent and math.isfinite(value)
+    return text.score(value, column.percent) + (text.PERCENT if in_percent else "")
 
 
 def _validation_headline(record: RunRecord, state: str, parts: Sequence[tuple[str, str]]) -> Headline:
-    known = [entry for entry in record.rounds if entry.validation]
-    if not known:
+    validated = [entry for entry in record.rounds if entry.validation]
+    if not validated:
         return Headline(state, parts, None, "", [])
-    column = next(c for c in columns(record) if c.name in known[-1].validation)
-    value = text.finite(known[-1].validation[column.name])
+    column = next(c for c in columns(record) if c.name in validated[-1].validation)
+    value = text.finite(validated[-1].validation[column.name])
     full = 1.0 if column.percent else abs(value) or 1.0
-    bar = Bar(f"round {known[-1].round}", True, _amount(value, column), "", text.width(value / full))
+    bar = Bar(f"round {validated[-1].round}", True, _amount(value, column), "", text.width(value / full))
     return Headline(state, parts, column, "on validation", [bar])

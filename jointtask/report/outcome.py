@@ -88,8 +88,8 @@ def against_predictors(record: RunRecord) -> list[Difference]:
     if own is None:
         return []
     others = [scores for scores in record.scores if scores.predictor != OWN and scores.data == own.data]
-    found = (_leading(record, own, other, other.predictor) for other in others)
-    return [difference for difference in found if difference is not None]
+    compared = (_leading(record, own, other, other.predictor) for other in others)
+    return [difference for difference in compared if difference is not None]
 
 
 def outcome(record: RunRecord) -> list[str]:
@@ -147,5 +147,5 @@ def _pairs(own: Mapping[str, float], other: Mapping[str, float]) -> NDArray[np.f
     """Return the differences of the examples that both have a score for, in the order of their ids."""
     names: Sequence[str] = sorted(set(own) & set(other))
     differences = np.array([text.finite(own[name]) - text.finite(other[name]) for name in names], dtype=np.float64)
-    known: NDArray[np.float64] = differences[np.isfinite(differences)]
-    return known
+    finite: NDArray[np.float64] = differences[np.isfinite(differences)]
+    return finite

@@ -84,14 +84,14 @@ _READINGS = (
 
 def sampler(record: RunRecord) -> tuple[list[Card], Grid]:
     """Return the diagnostics of the E-steps, one card each, and how many examples were enumerated by round."""
-    known = [(entry.round, entry.sampler) for entry in record.rounds if entry.sampler is not None]
+    sampled = [(entry.round, entry.sampler) for entry in record.rounds if entry.sampler is not None]
     cards = []
-    for item in _READINGS if known else ():
-        values = [text.finite(item.value(seen)) for _, seen in known]
+    for item in _READINGS if sampled else ():
+        values = [text.finite(item.value(seen)) for _, seen in sampled]
         # Shares are drawn as finely as they are written: a mass of 1e-19 is 0.
         drawn = [round(100 * value, 1) for value in values] if item.write is text.share else values
         line = figures.Line(item.title, drawn)
-        figure = figures.chart([number for number, _ in known], [line], item.title, small=True)
+        figure = figures.chart([number for number, _ in sampled], [line], item.title, small=True)
         cards.append(Card(item.title, item.write(values[-1]), item.reading, figure))
     rows = [
         [
@@ -99,6 +99,6 @@ def sampler(record: RunRecord) -> tuple[list[Card], Grid]:
             *(item.write(item.value(seen)) for item in _READINGS),
             text.count(seen.oracle.examples if seen.oracle else 0),
         ]
-        for number, seen in known
+        for number, seen in sampled
     ]
     return cards, Grid(["round", *(item.title for item in _READINGS), "Examples enumerated"], rows)

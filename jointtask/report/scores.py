@@ -97,8 +97,8 @@ def interval(scores: Sequence[float]) -> tuple[float, float] | None:
     tuple of two floats or None
         None for fewer than two scores.
     """
-    known = np.asarray(scores, dtype=np.float64)
-    return bootstrap_interval(known[np.isfinite(known)][None])
+    finite = np.asarray(scores, dtype=np.float64)
+    return bootstrap_interval(finite[np.isfinite(finite)][None])
 
 
 def columns(record: RunRecord) -> list[Column]:
@@ -142,11 +142,11 @@ def score_tables(record: RunRecord) -> list[ScoreTable]:
 
 def _cells(column: Column, records: Sequence[ScoreRecord]) -> list[Cell]:
     values = [text.finite(scores.values.get(column.name)) for scores in records]
-    known = [value for value in values if not math.isnan(value)]
+    numbers = [value for value in values if not math.isnan(value)]
     metric = metric_of(column.name, records)
     best = math.nan
-    if len(known) > 1 and column.better:
-        best = max(known) if column.better == "higher" else min(known)
+    if len(numbers) > 1 and column.better:
+        best = max(numbers) if column.better == "higher" else min(numbers)
     cells = []
     for value, scores in zip(values, records, strict=True):
         bounds = interval(_ordered(scores, metric)) if metric else None
@@ -164,13 +164,13 @@ def _ordered(scores: ScoreRecord, metric: str) -> list[float]:
 def metric_of(summary: str, records: Sequence[ScoreRecord]) -> str | None:
     """Return the only metric whose mean over examples equals the summary in every record that has it."""
     names = dict.fromkeys(metric for scores in records for metric, values in scores.per_example.items() if values)
-    found = [name for name in names if all(_is_mean(summary, name, scores) for scores in records)]
-    return found[0] if len(found) == 1 else None
+    averaged = [name for name in names if all(_is_mean(summary, name, scores) for scores in records)]
+    return averaged[0] if len(averaged) == 1 else None
 
 
 def _is_mean(summary: str, metric: str, scores: ScoreRecord) -> bool:
-    known = [value for value in _ordered(scores, metric) if not math.isnan(value)]
+    finite = [value for value in _ordered(scores, metric) if not math.isnan(value)]
     value = text.finite(scores.values.get(summary))
-    if not known or math.isnan(value):
-        return not known and math.isnan(value)
-    return math.isclose(math.fsum(known) / len(known), value, rel_tol=1e-6, abs_tol=1e-9)
+    if not finite or math.isnan(value):
+        return not finite and math.isnan(value)
+    return math.isclose(math.fsum(finite) / len(finite), value, rel_tol=1e-6, abs_tol=1e-9)

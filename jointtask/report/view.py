@@ -52,7 +52,7 @@ class Phase:
 
 def objective(record: RunRecord) -> tuple[list[Card], Grid]:
     """Return the objective and its two terms, each at no adjustment and at the estimate (the paper's Figure 4)."""
-    known = [entry for entry in record.rounds if entry.estimate is not None or entry.start is not None]
+    measured = [entry for entry in record.rounds if entry.estimate is not None or entry.start is not None]
     terms: Sequence[tuple[str, str, Callable[[Energy], float]]] = (
         ("Objective", "The sum of the two terms. Joint training lowers the solid line.", lambda e: e.total),
         ("Upstream term", "How far the predicted reference is from the reference it is taught.", lambda e: e.upstream),
@@ -61,11 +61,11 @@ def objective(record: RunRecord) -> tuple[list[Card], Grid]:
     cards = []
     for title, reading, term in terms:
         lines = [
-            figures.Line("at the estimate", [_term(entry.estimate, term) for entry in known]),
-            figures.Line("no adjustment", [_term(entry.start, term) for entry in known], "b", dashed=True),
+            figures.Line("at the estimate", [_term(entry.estimate, term) for entry in measured]),
+            figures.Line("no adjustment", [_term(entry.start, term) for entry in measured], "b", dashed=True),
         ]
-        figure = figures.chart([entry.round for entry in known], lines, title)
-        cards.append(Card(title, text.number(lines[0].values[-1]) if known else text.MISSING, reading, figure))
+        figure = figures.chart([entry.round for entry in measured], lines, title)
+        cards.append(Card(title, text.number(lines[0].values[-1]) if measured else text.MISSING, reading, figure))
     header = ["round", *(f"{title}, {where}" for title, _, _ in terms for where in ("no adjustment", "estimate"))]
     header += ["training loss, upstream", "training loss, downstream"]
     rows = [
@@ -85,32 +85,34 @@ def _term(energy: Energy | None, term: Callable[[Energy], float]) -> float:
 
 def validation(record: RunRecord) -> tuple[list[Card], Grid]:
     """Return one figure for each summary scored on the validation data."""
-    known = [entry for entry in record.rounds if entry.validation]
-    used = [column for column in columns(record) if any(column.name in entry.validation for entry in known)]
+    validated = [entry for entry in record.rounds if entry.validation]
+    used = [column for column in columns(record) if any(column.name in entry.validation for entry in validated)]
     cards = []
     for column in used:
         scale = 100 if column.percent else 1
-        values = [text.finite(entry.validation.get(column.name)) for entry in known]
+        values = [text.finite(entry.validation.get(column.name)) for entry in validated]
         line = figures.Line(column.name, [scale * value for value in values])
-        figure = figures.chart([entry.round for entry in known], [line], f"Validation {column.name}", small=True)
+        figure = figures.chart([entry.round for entry in validated], [line], f"Validation {column.name}", small=True)
         reading = f"{column.better} is better" if column.better else ""
         title = f"{column.name}, %" if column.percent else column.name
         cards.append(Card(title, text.score(values[-1], column.percent), reading, figure))
-    rows = [[str(entry.round), *(text.score(entry.validation.get(c.name), c.percent) for c in used)] for entry in known]
+    rows = [
+        [str(entry.round), *(text.score(entry.validation.get(c.name), c.percent) for c in used)] for entry in validated
+    ]
     return cards, Grid(["round", *(f"{c.name}, %" if c.percent else c.name for c in used)], rows)
 
 
 def adjustments(record: RunRecord, coordinates: Sequence[str]) -> list[Card]:
     """Return the histogram of the estimates of each coordinate, with its mean: the circular one on a ring."""
-    known = [entry for entry in record.rounds if entry.adjustment]
+    adjusted = [entry for entry in record.rounds if entry.adjustment]
     cards = []
-    for d in range(len(known[-1].adjustment) if known else 0):
-        histograms = [entry.adjustment[d] if d < len(entry.adjustment) else {} for entry in known]
+    for d in range(len(adjusted[-1].adjustment) if adjusted else 0):
+        histograms = [entry.adjustment[d] if d < len(entry.adjustment) else {} for entry in adjusted]
         levels = sorted({level for histogram in histograms for level in histogram}, key=float)
         name = coordinates[d] if d < len(coordinates) else f"coordinate {d + 1}"
-        figure = figures.adjustment(f"Adjustment of {name}", levels, [entry.round for entry in known], histograms)
+        figure = figures.adjustment(f"Adjustment of {name}", levels, [entry.round for entry in adjusted], histograms)
         period = record.period[d] if d < len(record.period) else None
-        cards.append(Card(name, _mean(known[-1].adjustment[d], period), "", figure))
+        cards.append(Card(name, _mean(adjusted[-1].adjustment[d], period), "", figure))
     return cards
 
 

@@ -137,11 +137,11 @@ def read_data(split: str, table: Table, registry: Registry, context: Context) ->
 def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tuple[Pair, Context]:
     """Build the downstream task, the bridge and the upstream task, with weights drawn from the seed alone."""
 
-    def task(role: str, table: Any, known: Context) -> Any:
+    def task(role: str, table: Any, built: Context) -> Any:
         torch.manual_seed(derive(runfile.run.seed, "weights", role))
-        module = _build(registry, "task", table, known)
+        module = _build(registry, "task", table, built)
         layout = torch.channels_last if runfile.run.channels_last else torch.contiguous_format
-        return module.to(device=known.device, memory_format=layout).eval()
+        return module.to(device=built.device, memory_format=layout).eval()
 
     downstream = task("downstream", runfile.downstream, context)
     context = evolve(context, downstream=downstream)

@@ -60,11 +60,11 @@ def to_make_again(directory: RunDirectory, rounds: int, scoring: Mapping[str, An
         None if the run is not finished.
     """
     try:
-        mark = json.loads(directory.mark.read_text(encoding="utf-8"))
-        if mark["rounds"] != rounds:
+        stored = json.loads(directory.mark.read_text(encoding="utf-8"))
+        if stored["rounds"] != rounds:
             return None
-        lacking = [path.name for path in _files(directory) if mark["files"].get(path.name) != _digest(path)]
-        outdated = mark["scoring"] != scoring
+        lacking = [path.name for path in _files(directory) if stored["files"].get(path.name) != _digest(path)]
+        outdated = stored["scoring"] != scoring
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return [*lacking, *(["scores"] if outdated else [])]

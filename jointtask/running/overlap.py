@@ -59,7 +59,7 @@ def overlaps(sets: Mapping[str, Dataset | None]) -> list[Overlap]:
         of_few = dict(zip(getattr(few, attribute), few.ids, strict=True))
         # Gone through, not held: training data may be of millions.
         of_many = {digest: row for row, digest in enumerate(getattr(many, attribute)) if digest in of_few}
-        found = [(of_few[digest], many.ids[row]) for digest, row in of_many.items()]
-        if ids := sorted(found if few is a else [(second, first) for first, second in found]):
+        shared = [(of_few[digest], many.ids[row]) for digest, row in of_many.items()]
+        if ids := sorted(shared if few is a else [(second, first) for first, second in shared]):
             shared_pairs.append(Overlap(one, other, ids))
     return shared_pairs

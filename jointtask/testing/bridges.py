@@ -143,10 +143,10 @@ def _condition(bridge: Bridge, batch: Batch, reference: Tensor) -> None:
     size, count, _ = reference.shape
     both = bridge.condition(batch, reference)
     assert isinstance(both, Condition), f"condition gives a {type(both).__name__}; expected a Condition"
-    for part, tree in (("input", both.input), ("target", both.target)):
+    for name, tree in (("input", both.input), ("target", both.target)):
         for leaf in leaves(tree):
             assert len(leaf) == size * count, (
-                f"condition gives {len(leaf)} rows of {part}; expected B * K, {size} * {count} = {size * count}"
+                f"condition gives {len(leaf)} rows of {name}; expected B * K, {size} * {count} = {size * count}"
             )
     alone = bridge.condition(select_rows(batch, slice(1, 2)), reference[1:2])
     rows = slice(count, 2 * count)
@@ -198,9 +198,9 @@ def _augment(bridge: Bridge, batch: Batch, base: Tensor) -> None:
     assert isinstance(augmented, Augmented), f"augment gives a {type(augmented).__name__}; expected an Augmented"
     missing = set(batch) - set(augmented.batch)
     assert not missing, f"augment drops {', '.join(sorted(missing))} from the batch; expected all of its names"
-    for part in ("reference", "conditioned"):
-        shape = tuple(getattr(augmented, part).shape)
-        assert shape == tuple(base[:, None].shape), f"augment gives '{part}' of {shape}; expected (B, K, D)"
+    for name in ("reference", "conditioned"):
+        shape = tuple(getattr(augmented, name).shape)
+        assert shape == tuple(base[:, None].shape), f"augment gives '{name}' of {shape}; expected (B, K, D)"
     same_rows(augmented, slice(None), again, "augment with the same streams gave something else; expected the same", 0)
 
 
@@ -222,10 +222,12 @@ def _optional(bridge: Bridge, batch: Batch, base: Tensor, downstream: Any) -> No
     if isinstance(bridge, RelocatingBridge):
         with torch.inference_mode():
             frame = bridge.restore(downstream(bridge.condition(batch, base[:, None]).input), base[:, None])[:, 0]
-            found = bridge.relocate(frame, base)
+            relocated = bridge.relocate(frame, base)
             nothing = bridge.relocate(torch.zeros_like(frame), base)
-        assert found.shape == base.shape, f"relocate has the shape {tuple(found.shape)}; expected {tuple(base.shape)}"
-        assert bool(bridge.usable(found).all()), "relocate gives an unusable reference"
+        assert relocated.shape == base.shape, (
+            f"relocate has the shape {tuple(relocated.shape)}; expected {tuple(base.shape)}"
+        )
+        assert bool(bridge.usable(relocated).all()), "relocate gives an unusable reference"
         assert bool(torch.isfinite(nothing).all()), "relocate is not finite for predictions that imply no reference"
     if isinstance(bridge, WholeBridge):
         whole = bridge.whole(batch)

@@ -54,8 +54,8 @@ def _require(device: str, method: str, call: Callable[..., Any], *arguments: Any
         raise AssertionError(
             f"{method} fails on a batch of another device: {error}; expected its constants on the batch's device"
         ) from error
-    found = {leaf.device.type for leaf in leaves(given)}
-    assert found <= {device}, (
-        f"{method} gives tensors on {', '.join(sorted(found))} for a batch on another device ('{device}');"
+    devices = {leaf.device.type for leaf in leaves(given)}
+    assert devices <= {device}, (
+        f"{method} gives tensors on {', '.join(sorted(devices))} for a batch on another device ('{device}');"
         " expected the batch's own"
     )

@@ -229,15 +229,15 @@ def _sample(
     )
     parts = {"log_proposal": target.log_proposal, "start": target.start, "energy": target.table}
     parts |= {"grid.states": table.grid.states}
-    before = {part: tensor.clone() for part, tensor in parts.items()}
+    before = {field: tensor.clone() for field, tensor in parts.items()}
     try:
         draws = sample(target, Streams(seed, 1, [f"{name} {row}" for row in rows], "check"))
     except PluginError:  # of the registry, which has held the draws to their contract already
         raise
     except Exception as error:
         raise AssertionError(f"{name}: the sampler raised {type(error).__name__}: {error}") from error
-    for part, tensor in parts.items():
-        assert torch.equal(tensor, before[part]), f"{name}: the target's {part} was changed in place; expected a copy"
+    for field, tensor in parts.items():
+        assert torch.equal(tensor, before[field]), f"{name}: the target's {field} was changed in place; expected a copy"
     for given, kept in target.given if isinstance(target, _Watched) else ():
         assert torch.equal(given, kept), (
             f"{name}: what target.energy gave was changed in place; expected it to be left as it was given"

@@ -174,9 +174,9 @@ class Interval:
     def base(self, batch: Batch) -> Tensor:
         """Return the first labelled position, and the one after the last."""
         inside = batch["label"] > 0
-        place = torch.arange(LENGTH, device=inside.device).expand_as(inside)
-        first = torch.where(inside, place, LENGTH).amin(dim=1)
-        last = torch.where(inside, place, -1).amax(dim=1) + 1
+        position = torch.arange(LENGTH, device=inside.device).expand_as(inside)
+        first = torch.where(inside, position, LENGTH).amin(dim=1)
+        last = torch.where(inside, position, -1).amax(dim=1) + 1
         return torch.stack([first, last], dim=1).float()
 
     def reference(self, centre: Tensor, state: Tensor) -> Tensor:
@@ -207,12 +207,12 @@ class Interval:
     def restore(self, prediction: Tensor, reference: Tensor) -> Tensor:
         """Spread 16 probabilities over the reference: (B, K, 64), zero outside of it."""
         probability = torch.sigmoid(prediction).reshape(*reference.shape[:2], POINTS)
-        index = _part(reference)
+        index = _point(reference)
         return probability.gather(2, index.clamp(0, POINTS - 1)) * ((index >= 0) & (index < POINTS))
 
     def covers(self, reference: Tensor) -> Tensor:
         """Say which places of the line lie in references (B, K, 2): (B, K, 64), bool."""
-        index = _part(reference)
+        index = _point(reference)
         return (index >= 0) & (index < POINTS)
 
     def frames(self, examples: Sequence[Example]) -> dict[str, Tensor]:
@@ -289,8 +289,8 @@ def jointtask_predictors() -> Sequence[Component]:
     ]
 
 
-def _part(reference: Tensor) -> Tensor:
+def _point(reference: Tensor) -> Tensor:
     """Return which of its 16 parts each place of the line falls into, for references (B, K, 2): (B, K, 64)."""
-    place = torch.arange(LENGTH, device=reference.device) + 0.5
+    position = torch.arange(LENGTH, device=reference.device) + 0.5
     first, last = reference[..., :1], reference[..., 1:]
-    return ((place - first) / (last - first) * POINTS).floor().long()
+    return ((position - first) / (last - first) * POINTS).floor().long()

@@ -148,7 +148,7 @@ def _render(kind: str, name: str) -> Mapping[str, str]:
     if kind in _ROLES:
         names[_ROLES[kind]] = name
     module = _module(name)
-    known = {
+    values = {
         "kind": kind,
         "name": name,
         "module": module,
@@ -169,7 +169,7 @@ def _render(kind: str, name: str) -> Mapping[str, str]:
         plan |= {f"{module}/__init__.py": "plugin/__init__.py"}
         plan |= {f"{module}/{part}.py": f"{kind}/{part}.py" for part in ("plugin", kind)}
         plan |= {f"tests/test_{module}.py": f"{kind}/test.py"}
-    return {path: environment.get_template(f"{template}.jinja").render(known) for path, template in plan.items()}
+    return {path: environment.get_template(f"{template}.jinja").render(values) for path, template in plan.items()}
 
 
 def _write_folder(target: Path, files: Mapping[str, str]) -> None:

@@ -78,10 +78,10 @@ def _sheet(examples: Sequence[PanelExample], angles: Sequence[_Angle]) -> bytes:
         top = _TOP + number * row
         figure.text(_GAP / width, 1 - top / height, _title(item), va="top", fontsize=8.5, parse_math=False)
         top += _LABEL
-        known = [(angle, _degrees(item, angle)) for angle in angles]
+        directions = [(angle, _degrees(item, angle)) for angle in angles]
         axes = _axes(figure, (_GAP, top, _TILE, _TILE))
-        _scene(axes, item.example, known)
-        for k, (angle, degrees) in enumerate(known, start=1):
+        _scene(axes, item.example, directions)
+        for k, (angle, degrees) in enumerate(directions, start=1):
             axes = _axes(figure, (_GAP + k * (_TILE + _GAP), top, _TILE, _TILE))
             _upright(axes, item.example, angle, degrees)
         left = _GAP + (1 + len(angles)) * (_TILE + _GAP)
@@ -91,10 +91,10 @@ def _sheet(examples: Sequence[PanelExample], angles: Sequence[_Angle]) -> bytes:
     return file.getvalue()
 
 
-def _axes(figure: Figure, place: tuple[int, int, int, int]) -> Axes:
+def _axes(figure: Figure, bounds: tuple[int, int, int, int]) -> Axes:
     """Return axes at (left, top, width, height) in pixels from the upper left, without frame or ticks."""
     width, height = figure.get_size_inches() * _DPI
-    left, top, wide, high = place
+    left, top, wide, high = bounds
     axes = figure.add_axes((left / width, 1 - (top + high) / height, wide / width, high / height))
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
@@ -120,7 +120,7 @@ def _scene(axes: Axes, scene: Scene, angles: Sequence[tuple[_Angle, float | None
     for angle, degrees in angles:
         if degrees is not None:
             up = -math.sin(math.radians(degrees)), -math.cos(math.radians(degrees))  # y is downwards
-            x, y = ([middle + length * part for length in (CROP / 2, 0.95 * middle)] for part in up)
+            x, y = ([middle + length * component for length in (CROP / 2, 0.95 * middle)] for component in up)
             (line,) = axes.plot(x, y, color=angle.colour, linestyle=angle.dashes, linewidth=2.5)
             line.set_path_effects(
                 [patheffects.Stroke(linewidth=4, foreground="black", alpha=0.5), patheffects.Normal()]

@@ -54,10 +54,10 @@ class ChangePointTerm:
 
     def prepare(self, example: Mapping[str, Tensor]) -> NDArray[np.float32]:
         """Return the change points of one example, (P,), float32, in samples; infinity where there are fewer."""
-        found = np.full(self.points, np.inf, dtype=np.float32)
+        padded = np.full(self.points, np.inf, dtype=np.float32)
         points = find_change_points(example["values"].numpy(force=True), self.points, self.shortest)
-        found[: len(points)] = points
-        return found
+        padded[: len(points)] = points
+        return padded
 
     def log_weight(self, batch: Batch, reference: Tensor, history: History) -> Tensor:
         """Return the unnormalised log probability of references (B, N, 2): (B, N), float64, on the CPU."""
@@ -109,12 +109,12 @@ def find_change_points(values: NDArray[np.floating], points: int, shortest: int)
         return float(gain.max()), int(cuts[gain.argmax()])
 
     segments = {(0, len(values)): best(0, len(values))}
-    found: list[int] = []
-    while len(found) < points:
+    chosen: list[int] = []
+    while len(chosen) < points:
         (first, last), (gain, cut) = max(segments.items(), key=lambda item: item[1][0])
         if gain <= _LEAST_GAIN:
             break
-        found.append(cut)
+        chosen.append(cut)
         del segments[first, last]
         segments |= {(first, cut): best(first, cut), (cut, last): best(cut, last)}
-    return np.array(sorted(found), dtype=np.int64)
+    return np.array(sorted(chosen), dtype=np.int64)

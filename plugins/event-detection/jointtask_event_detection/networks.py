@@ -55,11 +55,11 @@ class EventLocalization(nn.Module):
         """Predict the intervals of `values`, (B, 512); their ends are not necessarily in order."""
         features = self.features(batch["values"][:, None])
         share = self.attention(features).softmax(dim=-1)
-        place = (torch.arange(features.shape[-1], dtype=share.dtype, device=share.device) + 0.5) * self.stride
+        position = (torch.arange(features.shape[-1], dtype=share.dtype, device=share.device) + 0.5) * self.stride
         seen = torch.einsum("bep,bcp->bec", share, features)
         weight = self.doubt.weight.view(2, 2, -1)
         log_scale = torch.einsum("bec,dec->bd", seen, weight) + self.doubt.bias + _FIRST_DOUBT
-        return IntervalPrediction(share @ place, log_scale)
+        return IntervalPrediction(share @ position, log_scale)
 
     def energy(self, prediction: IntervalPrediction, target: Tensor) -> Tensor:
         """Return the negative log density, (B,), of intervals (B, 2) in samples."""

@@ -21,7 +21,7 @@ __all__ = ["draw", "panels"]
 
 _DPI, _WIDTH, _ROW, _TOP, _LEFT = 100, 860, 150, 10, 110  # layout, in pixels
 
-_LABEL, _FOUND = "#0072b2", "#d55e00"  # Okabe and Ito
+_LABEL, _PROBABILITY = "#0072b2", "#d55e00"  # Okabe and Ito
 
 
 @frozen
@@ -35,7 +35,7 @@ class _Interval:
 _MARKED = _Interval("marked", "#56b4e9")
 _BEFORE = _Interval("before adjustment", "#9aa0a6")
 _AFTER = _Interval("after adjustment", "#e69f00")
-_PREDICTED = _Interval("predicted", _FOUND)
+_PREDICTED = _Interval("predicted", _PROBABILITY)
 
 
 def panels(settings: NoSettings, context: Context) -> Draw:
@@ -94,15 +94,17 @@ def _sheet(examples: Sequence[PanelExample], intervals: Sequence[_Interval]) -> 
 
 
 def _recording(axes: Axes, item: PanelExample) -> None:
-    place = np.arange(LENGTH) + 0.5
+    position = np.arange(LENGTH) + 0.5
     values = item.example.values
     low, high = float(values.min()), float(values.max())
     room = 0.08 * (high - low + 1e-6)
     low, high = low - room, high + room
-    axes.fill_between(place, low, high, where=item.example.label > 0, step="mid", color=_LABEL, alpha=0.18, linewidth=0)
-    axes.plot(place, values, color="#202124", linewidth=0.8)
+    axes.fill_between(
+        position, low, high, where=item.example.label > 0, step="mid", color=_LABEL, alpha=0.18, linewidth=0
+    )
+    axes.plot(position, values, color="#202124", linewidth=0.8)
     scaled = low + room + item.prediction.probability * (high - low - 2 * room)
-    axes.plot(place, scaled, color=_FOUND, linewidth=1.2)
+    axes.plot(position, scaled, color=_PROBABILITY, linewidth=1.2)
     if NAME in item.batch:
         points = item.batch[NAME][0].numpy(force=True)
         axes.vlines(points[np.isfinite(points)], high - room, high, color="#70757a", linewidth=1.2)

@@ -143,11 +143,11 @@ def _drift(amplitude: float, rng: np.random.Generator) -> Values:
 
 def _distractor(rng: np.random.Generator) -> Values:
     """Return a burst of muscle noise, or a step of the electrode that decays."""
-    place = np.arange(LENGTH) - rng.uniform(0, LENGTH)
+    position = np.arange(LENGTH) - rng.uniform(0, LENGTH)
     if rng.random() < 0.5:
         half = rng.uniform(0.1, 0.3) * RATE
-        envelope: Values = np.where(np.abs(place) < half, np.cos(np.pi / 2 * place / half), 0.0)
+        envelope: Values = np.where(np.abs(position) < half, np.cos(np.pi / 2 * position / half), 0.0)
         return rng.uniform(0.2, 0.5) * envelope * rng.standard_normal(LENGTH)
     decay = rng.uniform(0.05, 0.15) * RATE
     size = rng.uniform(0.4, 1.0) * rng.choice([-1, 1])
-    return np.asarray(np.where(place >= 0, size * np.exp(-np.maximum(place, 0) / decay), 0.0))
+    return np.asarray(np.where(position >= 0, size * np.exp(-np.maximum(position, 0) / decay), 0.0))

@@ -44,9 +44,9 @@ def write(values: Tensor, reference: Tensor, length: int) -> Tensor:
     whether it lies inside.
     """
     points = values.shape[-1]
-    place = torch.arange(length, dtype=values.dtype, device=values.device) + 0.5
+    position = torch.arange(length, dtype=values.dtype, device=values.device) + 0.5
     first, last = reference[..., :1], reference[..., 1:]
-    at = (place - first) / (last - first) * points - 0.5
+    at = (position - first) / (last - first) * points - 0.5
     at = at.clamp(0, points - 1)
     low = at.floor().clamp(max=max(points - 2, 0))
     left = values.gather(2, low.long())
@@ -56,12 +56,12 @@ def write(values: Tensor, reference: Tensor, length: int) -> Tensor:
 
 def inside(reference: Tensor, length: int) -> Tensor:
     """Say which samples of a frame have their middle in half-open intervals (..., 2): (..., length), bool."""
-    place = torch.arange(length, dtype=reference.dtype, device=reference.device) + 0.5
-    return (place >= reference[..., :1]) & (place < reference[..., 1:])
+    position = torch.arange(length, dtype=reference.dtype, device=reference.device) + 0.5
+    return (position >= reference[..., :1]) & (position < reference[..., 1:])
 
 
 def coverage(reference: Tensor, length: int) -> Tensor:
     """Return by how much each sample of a frame is covered by intervals (..., 2): (..., length), from 0 to 1."""
-    place = torch.arange(length, dtype=reference.dtype, device=reference.device)
+    position = torch.arange(length, dtype=reference.dtype, device=reference.device)
     first, last = reference[..., :1], reference[..., 1:]
-    return (torch.minimum(last, place + 1) - torch.maximum(first, place)).clamp(0, 1)
+    return (torch.minimum(last, position + 1) - torch.maximum(first, position)).clamp(0, 1)

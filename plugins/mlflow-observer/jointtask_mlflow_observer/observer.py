@@ -48,15 +48,15 @@ class MlflowObserver(Observer):
         """Create the run of MLflow, or go on in it."""
         self._step = step
         self._client = MlflowClient(self._settings.tracking_uri or None)
-        known = Path(record.directory) / _ID
-        if step > 0 and known.exists():
-            self._id = known.read_text().strip()
+        id_file = Path(record.directory) / _ID
+        if step > 0 and id_file.exists():
+            self._id = id_file.read_text().strip()
             self._client.update_run(self._id, status="RUNNING")
             return
         experiment = self._client.get_experiment_by_name(self._settings.experiment)
         number = experiment.experiment_id if experiment else self._client.create_experiment(self._settings.experiment)
         self._id = self._client.create_run(number, run_name=record.name).info.run_id
-        write_atomic(known, f"{self._id}\n")
+        write_atomic(id_file, f"{self._id}\n")
         params = [Param(name, str(value)[:6000]) for name, value in _flat(record.config)]
         for start in range(0, len(params), _BATCH):
             self._client.log_batch(self._id, params=params[start : start + _BATCH])

@@ -206,13 +206,13 @@ def _resize(image: Image, size: Size) -> Image:
     return resized
 
 
-def _rectangle(axes: Axes, reference: Tensor | None, box: _Box, place: tuple[int, int, int, int]) -> None:
+def _rectangle(axes: Axes, reference: Tensor | None, box: _Box, tile: tuple[int, int, int, int]) -> None:
     """Lay a box in frame units over the tile at `place`, (left, top, columns, rows), and not beyond it."""
     if reference is None or not bool(reference.isfinite().all()):
         return
     from matplotlib.patches import Rectangle
 
-    left, top, cols, rows = place
+    left, top, cols, rows = tile
     x1, y1, x2, y2 = (float(value) / FRAME for value in reference)
     patch = Rectangle((left + x1 * cols, top + y1 * rows), (x2 - x1) * cols, (y2 - y1) * rows, fill=False)
     patch.set(edgecolor=_rgb(box.colour), linestyle=box.dashes, linewidth=2, path_effects=_edge())

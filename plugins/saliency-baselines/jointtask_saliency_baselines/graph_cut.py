@@ -99,13 +99,13 @@ def cut_grid(
     background = nowhere if background is None else background
     free = ~(foreground | background)
     excess = np.asarray(source, np.float64) - sink
-    known = foreground.astype(np.int8) - background.astype(np.int8)
+    certain = foreground.astype(np.int8) - background.astype(np.int8)
     node = np.cumsum(free, dtype=np.int32).reshape(free.shape) - 1
     edges, weights = [], []
     for step, link in zip(STEPS, links, strict=True):
         here, there = _neighbours(step)
-        excess[here] += link[here] * known[there]
-        excess[there] += link[here] * known[here]
+        excess[here] += link[here] * certain[there]
+        excess[there] += link[here] * certain[here]
         both = free[here] & free[there]
         edges.append(np.stack([node[here][both], node[there][both]], axis=1))
         weights.append(link[here][both])

@@ -48,8 +48,8 @@ def location_cut(image: NDArray[np.uint8], prior: Floats, level: float = 0.2) ->
     height, width = image.shape[:2]
     small = shrink(image)
     size = small.shape[1], small.shape[0]
-    place = np.asarray(cv2.resize(prior.astype(np.float64), size, interpolation=cv2.INTER_LINEAR))
-    mask = _cut(small / 255.0, np.clip(place, _LEAST, 1 - _LEAST), level)
+    expected = np.asarray(cv2.resize(prior.astype(np.float64), size, interpolation=cv2.INTER_LINEAR))
+    mask = _cut(small / 255.0, np.clip(expected, _LEAST, 1 - _LEAST), level)
     return np.asarray(cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR))
 
 

@@ -132,8 +132,8 @@ def _learn(name: str, propose: Proposer, context: Context) -> Oracle:
     """Learn the ranking of segments; the training images' are kept in the cache."""
     train, rows = training_sample(context, name, _MOST_IMAGES)
 
-    def make(place: int) -> dict[str, NDArray[np.float32]]:
-        graph, truth = _scene(train.example(int(rows[place])))
+    def make(row: int) -> dict[str, NDArray[np.float32]]:
+        graph, truth = _scene(train.example(int(rows[row])))
         segments = propose(graph)
         if len(segments) > _ROWS:
             segments = segments[np.linspace(0, len(segments) - 1, _ROWS).astype(int)]

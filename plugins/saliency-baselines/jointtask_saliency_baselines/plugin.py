@@ -45,9 +45,9 @@ def jointtask_predictors() -> Sequence[Component]:
     """Give the rivals: saliency maps, their cuts, mask transfer and segment proposals."""
     maps = [Component(name, NoSettings, _rival(name, None), f"the map of {text}") for name, text in _MAPS.items()]
     cuts = [
-        Component(f"{name}-{key}", NoSettings, _rival(name, cut), f"{text}, {how}")
+        Component(f"{name}-{key}", NoSettings, _rival(name, cut), f"{text}, {method}")
         for name, text in _MAPS.items()
-        for key, (cut, how) in _CUTS.items()
+        for key, (cut, method) in _CUTS.items()
     ]
     return [*maps, *cuts, *_LEARNERS]
 

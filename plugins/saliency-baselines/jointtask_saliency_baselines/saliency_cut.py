@@ -114,9 +114,9 @@ def _cut_object(image: Image, saliency: Map, cut: Cut) -> Mask:
         return mask
     cutter: _Cutter = ColourCut.of(scene.image) if cut == "max-flow" else partial(grab_cut, scene.image)
     for high in _HIGH:
-        found = _cut_scene(scene, high, cutter)
-        if found is not None:
-            mask[scene.box] = found
+        inside = _cut_scene(scene, high, cutter)
+        if inside is not None:
+            mask[scene.box] = inside
             break
     return mask
 

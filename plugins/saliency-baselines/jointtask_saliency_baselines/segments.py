@@ -105,8 +105,8 @@ def _parametric_cuts(graph: SuperpixelGraph) -> Iterator[NDArray[np.bool_]]:
         np.isin(np.arange(count), np.concatenate([sides[side] for side in chosen]))
         for chosen in ((0, 1, 2, 3), (0, 1), (2, 3), (0, 1, 2))
     ]
-    for place in np.unique(labels[np.ix_(rows, columns)]):
-        seed = np.arange(count) == place
+    for superpixel in np.unique(labels[np.ix_(rows, columns)]):
+        seed = np.arange(count) == superpixel
         preferences = [np.full(count, offset) for offset in _UNIFORM]
         preferences += [_likeness(graph, seed) + offset for offset in _TINTED]
         for background in backgrounds:

@@ -46,8 +46,8 @@ class Transfer:
         """Extract the object from a photograph."""
         frame = squash(example.image)
         boxes = windows(frame)
-        found = self.library.nearest(self.library.basis.project(gradients(frame, boxes)))
-        prior = soft_mask(boxes, self.library.masks(found))
+        nearest = self.library.nearest(self.library.basis.project(gradients(frame, boxes)))
+        prior = soft_mask(boxes, self.library.masks(nearest))
         return Extraction(location_cut(example.image, prior, _LEVEL), None)
 
 

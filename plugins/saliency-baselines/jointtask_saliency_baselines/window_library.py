@@ -81,8 +81,8 @@ class Library:
         ).batch([0])
         basis = Basis(fitted["mean"][0], fitted["components"][0])
 
-        def make(place: int) -> dict[str, NDArray[Any]]:
-            histograms, masks = describe(int(rows[place]))
+        def make(position: int) -> dict[str, NDArray[Any]]:
+            histograms, masks = describe(int(rows[position]))
             return {"descriptor": basis.project(histograms).astype(np.float16), "mask": masks}
 
         arrays = cached_arrays(
@@ -108,22 +108,22 @@ class Library:
             Image x 100 + window, not in order; fewer columns if there are fewer windows.
         """
         best = np.empty((len(descriptors), 0), np.float32)
-        found = np.empty((len(descriptors), 0), np.intp)
+        nearest = np.empty((len(descriptors), 0), np.intp)
         for start in range(0, len(self.arrays), _CHUNK):
             images = range(start, min(start + _CHUNK, len(self.arrays)))
             block = np.concatenate(self.arrays.batch(images, ["descriptor"])["descriptor"]).astype(np.float32)
             distance = np.einsum("nd,nd->n", block, block) - 2 * descriptors @ block.T
             near = _smallest(distance)
             best = np.concatenate([best, np.take_along_axis(distance, near, axis=1)], axis=1)
-            found = np.concatenate([found, near + start * WINDOWS], axis=1)
+            nearest = np.concatenate([nearest, near + start * WINDOWS], axis=1)
             kept = _smallest(best)
-            best, found = np.take_along_axis(best, kept, axis=1), np.take_along_axis(found, kept, axis=1)
-        return found
+            best, nearest = np.take_along_axis(best, kept, axis=1), np.take_along_axis(nearest, kept, axis=1)
+        return nearest
 
-    def masks(self, found: NDArray[np.intp]) -> NDArray[np.float32]:
+    def masks(self, nearest: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the mean mask of windows (N, K), of those that `nearest` found: (N, 16, 16), in [0, 1]."""
-        images, place = np.unique(found // WINDOWS, return_inverse=True)
-        masks = self.arrays.batch(images, ["mask"])["mask"][place.reshape(found.shape), found % WINDOWS]
+        images, position = np.unique(nearest // WINDOWS, return_inverse=True)
+        masks = self.arrays.batch(images, ["mask"])["mask"][position.reshape(nearest.shape), nearest % WINDOWS]
         return np.asarray(masks.mean(axis=1, dtype=np.float32) / 255)
 
 

@@ -52,12 +52,12 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
 @lru_cache(maxsize=8)
 def _transform(profile: bytes) -> tuple[str, Any]:
     """Return the mode of images that a profile applies to, and the conversion to sRGB; None for one of sRGB."""
-    known = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    mode = _MODES[known.profile.xcolor_space]
-    if mode == "RGB" and "srgb" in (known.profile.profile_description or "").lower():
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    mode = _MODES[source.profile.xcolor_space]
+    if mode == "RGB" and "srgb" in (source.profile.profile_description or "").lower():
         return mode, None
     return mode, ImageCms.buildTransform(
-        known,
+        source,
         ImageCms.createProfile("sRGB"),
         mode,
         "RGB",

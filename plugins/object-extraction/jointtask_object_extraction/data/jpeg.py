@@ -119,12 +119,12 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
 def _end_of_image(content: bytes) -> int:
     """Return where the end marker stands, or the end of the file where there is none."""
     at = next((start for marker, start, _ in _segments(content) if marker == _SCAN), len(content))
-    while (found := _MARKER.search(content, at)) is not None:
-        if found[0][1] == _EOI:
-            return found.start()
-        if found.end() + 2 > len(content):
+    while (match := _MARKER.search(content, at)) is not None:
+        if match[0][1] == _EOI:
+            return match.start()
+        if match.end() + 2 > len(content):
             break
-        at = found.end() + struct.unpack_from(">H", content, found.end())[0]
+        at = match.end() + struct.unpack_from(">H", content, match.end())[0]
     return len(content)
 
 

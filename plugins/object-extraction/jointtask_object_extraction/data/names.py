@@ -116,10 +116,10 @@ def _rules(
     others: Collection[str],
     affixes: Callable[[Collection[str], Collection[str]], Mapping[tuple[str, str], Mapping[str, str]]],
 ) -> list[Pairing]:
-    longer = [Pairing(found, affix) for affix, found in affixes(others, names).items()]
+    longer = [Pairing(pairs, affix) for affix, pairs in affixes(others, names).items()]
     return longer + [
-        Pairing({name: stem for stem, name in found.items()}, affix, reverse=True)
-        for affix, found in affixes(names, others).items()
+        Pairing({name: stem for stem, name in pairs.items()}, affix, reverse=True)
+        for affix, pairs in affixes(names, others).items()
     ]
 
 
@@ -138,27 +138,27 @@ def _tells_mask(part: str) -> bool:
 
 def _separated_affixes(long: Collection[str], short: Collection[str]) -> Mapping[tuple[str, str], Mapping[str, str]]:
     """Return the long name by the short one, for each beginning and ending that a separator sets apart."""
-    known = set(short)
+    stems = set(short)
     pairs: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for name in long:
         folder, slash, base = name.rpartition("/")
         for start, end in _cuts(base):
             stem = folder + slash + base[start:end]
             affix = (base[:start], base[end:])
-            if stem in known and affix != _WHOLE and all(not part or _has_letter(part) for part in affix):
+            if stem in stems and affix != _WHOLE and all(not part or _has_letter(part) for part in affix):
                 pairs[affix][stem] = name
     return pairs
 
 
 def _shared_affixes(long: Collection[str], short: Collection[str]) -> Mapping[tuple[str, str], Mapping[str, str]]:
     """Return the same for each beginning and ending that all long names share, folders included."""
-    known = set(short)
+    stems = set(short)
     start, end = _shared_length(long), _shared_length([name[::-1] for name in long])
     pairs: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for name in long:
         for first in range(start + 1):
             for last in range(max(first + 1, len(name) - end), len(name) + 1):
-                if name[first:last] in known and last - first < len(name):
+                if name[first:last] in stems and last - first < len(name):
                     pairs[name[:first], name[last:]][name[first:last]] = name
     return pairs
 

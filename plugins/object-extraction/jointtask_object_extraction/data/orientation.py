@@ -28,18 +28,18 @@ def exif_orientation(exif: bytes) -> int:
 
     Other tags may be of any type, damaged or missing: their values are not read.
     """
-    block = exif.removeprefix(b"Exif\0\0")
-    order = {b"II": "<", b"MM": ">"}.get(block[:2])
-    if order is None or len(block) < 8:
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or len(tiff) < 8:
         return 1
-    (first,) = struct.unpack_from(f"{order}I", block, 4)
-    if first + 2 > len(block):
+    (first,) = struct.unpack_from(f"{order}I", tiff, 4)
+    if first + 2 > len(tiff):
         return 1
-    (count,) = struct.unpack_from(f"{order}H", block, first)
-    for entry in range(first + 2, min(first + 2 + 12 * count, len(block) - 11), 12):
-        tag, kind = struct.unpack_from(f"{order}HH", block, entry)
+    (count,) = struct.unpack_from(f"{order}H", tiff, first)
+    for entry in range(first + 2, min(first + 2 + 12 * count, len(tiff) - 11), 12):
+        tag, kind = struct.unpack_from(f"{order}HH", tiff, entry)
         if tag == _ORIENTATION and kind in (_SHORT, _LONG):
-            (value,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), block, entry + 8)
+            (value,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), tiff, entry + 8)
             return value if 1 <= value <= 8 else 1
     return 1
 
@@ -53,7 +53,7 @@ def upright(image: Image.Image) -> Image.Image:
         orientation = tags.get(_ORIENTATION, 1)
     if orientation == 1 and not exif:
         xmp = image.info.get("xmp")
-        found = _XMP.search(xmp) if isinstance(xmp, bytes) else None
-        orientation = int(found[1]) if found else 1
+        match = _XMP.search(xmp) if isinstance(xmp, bytes) else None
+        orientation = int(match[1]) if match else 1
     method = _TRANSPOSE.get(orientation)
     return image if method is None else image.transpose(method)

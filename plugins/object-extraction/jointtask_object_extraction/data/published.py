@@ -114,19 +114,19 @@ def _read(name: str, settings: PublishedData, context: Context) -> FrameDataset:
 
 def _locate(layout: Layout, root: Path) -> tuple[Path, Path]:
     """Find the folders of images and masks: under `root`, or one or two folders deeper as archives are unpacked."""
-    places = [place for place in (root, root / layout.top, root / layout.top / layout.top) if place.is_dir()]
-    for place in places:
+    tops = [top for top in (root, root / layout.top, root / layout.top / layout.top) if top.is_dir()]
+    for top in tops:
         # Copies often have plain names inside: then it is the name of the folder that tells which data set it is.
-        for names in (*layout.folders, *([_PLAIN] if place.name == layout.top else [])):
-            images, masks = (place / name for name in names)
-            if images.is_dir() and masks.is_dir() and (not layout.holds or any(place.glob(layout.holds))):
+        for names in (*layout.folders, *([_PLAIN] if top.name == layout.top else [])):
+            images, masks = (top / name for name in names)
+            if images.is_dir() and masks.is_dir() and (not layout.holds or any(top.glob(layout.holds))):
                 return images, masks
     plain = tuple(f"{layout.top}/{name}" for name in _PLAIN)
     pairs = " or ".join(f"{images} with {masks}" for images, masks in (*layout.folders, plain))
-    found = "; ".join(f"in {place}: {_listing(place)}" for place in places) or "no such folder"
+    listed = "; ".join(f"in {top}: {_listing(top)}" for top in tops) or "no such folder"
     raise DataError(
         f"no {layout.title} in {root}",
-        cause=f"looked for {layout.holds or pairs}, there or in its folder {layout.top}; found {found}",
+        cause=f"looked for {layout.holds or pairs}, there or in its folder {layout.top}; found {listed}",
         remedy=f"name the folder that it was unpacked to; {layout.origin}",
     )
 

@@ -45,7 +45,7 @@ def read_text(path: Path, what: str) -> str:
         if path.exists() and not path.is_file():
             raise DataError(f"{shown(path)}: the {what} cannot be read", cause="it is no regular file")
         content = path.read_bytes()
-        encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+        encoding = next((name for prefix, name in _MARKS if content.startswith(prefix)), "utf-8")
         text = content.decode(encoding, "surrogateescape" if encoding == "utf-8" else "strict")
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

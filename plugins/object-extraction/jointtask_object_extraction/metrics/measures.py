@@ -54,9 +54,9 @@ def pixel_accuracy(probability: Map, mask: Mask) -> float:
 def iou(probability: Map, mask: Mask) -> float:
     """Intersection over union of the map at 0.5 and the mask, in [0, 1]; 1 where both are empty. The paper's J."""
     _check(probability, mask)
-    found = probability >= 0.5
-    union = int((found | mask).sum())
-    return int((found & mask).sum()) / union if union else 1.0
+    predicted = probability >= 0.5
+    union = int((predicted | mask).sum())
+    return int((predicted & mask).sum()) / union if union else 1.0
 
 
 def mean_absolute_error(probability: Map, mask: Mask) -> float:
@@ -178,8 +178,8 @@ def _counts(value: Array, mask: Mask) -> tuple[Counts, Counts]:
 
 def _adaptive_counts(value: Array, mask: Mask) -> tuple[Counts, Counts]:
     """Count the pixels whose saliency is at least twice its mean (1 at most): on the mask, and off it, (1,) each."""
-    found = value >= min(2 * float(value.mean()), 1.0)
-    return np.array([(found & mask).sum()]), np.array([(found & ~mask).sum()])
+    predicted = value >= min(2 * float(value.mean()), 1.0)
+    return np.array([(predicted & mask).sum()]), np.array([(predicted & ~mask).sum()])
 
 
 def _rates(hits: Counts, alarms: Counts, mask: Mask) -> tuple[Array, Array]:
@@ -206,9 +206,9 @@ def _region_similarity(value: Array, mask: Mask) -> float:
     total = 0.0
     for rows in (slice(0, row), slice(row, height)):
         for columns in (slice(0, column), slice(column, width)):
-            part = mask[rows, columns]
-            if part.size:
-                total += part.size / mask.size * _structural_similarity(value[rows, columns], part)
+            quarter = mask[rows, columns]
+            if quarter.size:
+                total += quarter.size / mask.size * _structural_similarity(value[rows, columns], quarter)
     return total
 
 
@@ -230,16 +230,16 @@ def _alignment(hits: Counts, alarms: Counts, mask: Mask) -> Array:
     A binary map and a mask have four kinds of pixels, each with one pair of deviations from the means.
     """
     size, on = mask.size, int(mask.sum())
-    found = hits + alarms
+    predicted = hits + alarms
     if on == 0:
-        total: Array = (size - found).astype(np.float64)
+        total: Array = (size - predicted).astype(np.float64)
     elif on == size:
-        total = found.astype(np.float64)
+        total = predicted.astype(np.float64)
     else:
-        total = np.zeros(found.shape)
+        total = np.zeros(predicted.shape)
         kinds = ((hits, 1, 1), (alarms, 1, 0), (on - hits, 0, 1), (size - on - alarms, 0, 0))
         for count, is_found, is_on in kinds:
-            a, b = is_found - found / size, is_on - on / size
+            a, b = is_found - predicted / size, is_on - on / size
             total += count * (2 * a * b / (a**2 + b**2 + _EPSILON) + 1) ** 2 / 4
     return total / max(size - 1, 1)
 

@@ -167,10 +167,10 @@ def _download(url: str, expected: str, path: Path) -> None:
     """Write the content of `url` to `path`, whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, part.open("wb") as stream:
+        with replacing(path) as temporary:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, temporary.open("wb") as stream:
                 _copy(response, stream, url)
-            _require_digest(url, _digest(part), expected)
+            _require_digest(url, _digest(temporary), expected)
     except (OSError, HTTPException) as error:  # no name, no answer, a full disk
         raise RunError(
             f"could not download {url}",
@@ -197,11 +197,11 @@ def _copy(response: HTTPResponse, stream: BinaryIO, url: str) -> None:
     expected = int(said) if said.isdecimal() else None
     received = 0
     while expected is None or expected <= _LARGEST:
-        block = response.read(_BLOCK)
-        received += len(block)
+        chunk = response.read(_BLOCK)
+        received += len(chunk)
         if received > _LARGEST:
             break
-        if not block:
+        if not chunk:
             if expected is not None and received < expected:
                 raise RunError(
                     f"could not download {url}",
@@ -209,7 +209,7 @@ def _copy(response: HTTPResponse, stream: BinaryIO, url: str) -> None:
                     remedy="try again, or download it yourself and give its path as `weights`",
                 )
             return
-        stream.write(block)
+        stream.write(chunk)
     raise RunError(
         f"could not download {url}",
         cause=f"it is larger than {_LARGEST >> 20:,} MiB, more than pretrained weights need",

@@ -176,9 +176,9 @@ def score_images(scorer: Scorer, workers: int, progress: Progress) -> list[Image
     scored: list[ImageScores] = []
     with progress.phase("scoring", len(ids)) as bar, spread(scorer, workers) as of_many:
         for first in range(0, len(ids), step):
-            part = ids[first : first + step]
-            scored += of_many(part)
-            bar.advance(len(part))
+            some = ids[first : first + step]
+            scored += of_many(some)
+            bar.advance(len(some))
     return scored
 
 

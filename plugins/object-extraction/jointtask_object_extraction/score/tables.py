@@ -102,10 +102,10 @@ def _unreadable(name: str, faults: Sequence[str]) -> list[str]:
 def _cells(
     table: ScoreTable, folders: Sequence[FolderScores], write: Callable[[Value, bool], str]
 ) -> Iterator[list[str]]:
-    for name, known in table.definitions.items():
-        cells = [write(folder.scores[name], bool(known["percent"])) for folder in folders]
+    for name, definition in table.definitions.items():
+        cells = [write(folder.scores[name], bool(definition["percent"])) for folder in folders]
         if any(cells):
-            yield [label(name, known), *cells]
+            yield [label(name, definition), *cells]
 
 
 def _value(value: Value, percent: bool) -> str:
