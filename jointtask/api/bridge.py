@@ -33,9 +33,9 @@ class Condition(NamedTuple):
     Attributes
     ----------
     input : Tensor or NamedTuple of tensors, (B * K, ...)
-        What the downstream task is called with.
+        Input of the downstream task.
     target : Tensor or NamedTuple of tensors, (B * K, ...), or None
-        What its energy is taken against; None where the batch has no annotation.
+        Target of the downstream energy; None where the batch has no annotation.
     """
 
     input: Any
@@ -48,11 +48,11 @@ class Augmented(NamedTuple):
     Attributes
     ----------
     batch : Batch
-        The transformed examples.
+        Transformed examples.
     reference : Tensor, (B, K, D)
-        The references in the transformed frame: what the upstream task learns.
+        References in the transformed frame: what the upstream task learns.
     conditioned : Tensor, (B, K, D)
-        The references under which the downstream task learns: the same, or jittered around them.
+        References under which the downstream task learns: the same, or jittered around them.
     """
 
     batch: Batch
@@ -69,15 +69,15 @@ class Bridge(Protocol):
     Attributes
     ----------
     grid : LatentGrid
-        The adjustments.
+        Grid of the adjustments.
     coordinates : tuple of str, (D,)
-        Their names, for records and figures.
+        Names of the adjustment's coordinates, for records and figures.
     units : str
-        The unit of a coordinate, for records and figures.
+        Unit of a coordinate, for records and figures.
     keys : tuple of str
-        The names that a training batch must have.
+        Names of the tensors that a training batch must have.
     annotation : tuple of str
-        Those among them that hold the annotation: prediction never sees them.
+        Names among `keys` of the tensors that hold the annotation: prediction never sees them.
 
     Notes
     -----

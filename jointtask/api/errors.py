@@ -17,11 +17,11 @@ class UserError(Exception):
     Parameters
     ----------
     message : str
-        What is wrong, and where.
+        Fault, and where it is.
     cause : str, optional
-        Why it is wrong.
+        Reason for the fault.
     remedy : str, optional
-        What to do about it.
+        Advice on what to do about it.
 
     Attributes
     ----------

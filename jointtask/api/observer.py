@@ -73,8 +73,8 @@ def numbers_of(record: StepRecord | RoundRecord | RunRecord) -> dict[str, float]
     Parameters
     ----------
     record : StepRecord, RoundRecord or RunRecord
-        Of a step: ``loss/upstream``, ``rate/upstream``, ``gradient norm/upstream`` and so on; of a round:
-        ``objective/total``, ``E-step/acceptance``, ``validation/<score>`` and so on; of a run:
+        Record of a step, which has ``loss/upstream``, ``rate/upstream``, ``gradient norm/upstream`` and so on; of a
+        round, with ``objective/total``, ``E-step/acceptance``, ``validation/<score>`` and so on; or of a run, with
         ``<data>/<predictor>/<score>``.
     """
     if isinstance(record, StepRecord):

@@ -35,7 +35,7 @@ def setting(
     default : object, optional
         Value where the run file does not set the key; without it, the key is required.
     help : str
-        What the setting is for: a noun phrase, shown by ``jointtask components`` and in the reference of the run file.
+        Purpose of the setting as a noun phrase, shown by ``jointtask components`` and in the reference of the run file.
     ge, gt, le, lt : float, optional
         Bounds of the value: at least, above, at most, below.
     min_length : int, optional

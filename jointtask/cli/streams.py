@@ -45,7 +45,7 @@ def echo(line: str, *, err: bool = False) -> None:
     Parameters
     ----------
     line : str
-        One line, or several.
+        Text of one line or several.
     err : bool
         Whether it goes to standard error. There, a reader that has gone is no error: the text is for people, and the
         work goes on.

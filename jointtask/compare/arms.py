@@ -81,7 +81,7 @@ def plan(
     path : path
         The run file.
     registry : Registry
-        Where components are looked up.
+        Registry that components are looked up in.
     overrides : sequence of str
         ``a.b=VALUE``: what all arms share; applied before an arm's own settings.
     vary : sequence of str

@@ -43,13 +43,13 @@ def compare(plan: Plan, registry: Registry, *, fresh: bool, progress: Progress) 
     Parameters
     ----------
     plan : Plan
-        What to compare.
+        Plan of the comparison.
     registry : Registry
-        Where its components are found.
+        Registry that the components of the arms are looked up in.
     fresh : bool
         Start all runs again, even those that are finished.
     progress : Progress
-        Where it reports.
+        Receiver of phases and messages.
 
     Returns
     -------

@@ -24,11 +24,11 @@ def over_rounds(comparison: Comparison, values: Callable[[SeedRecord], Sequence[
     Parameters
     ----------
     comparison : Comparison
-        What to draw.
+        Comparison to draw.
     values : callable
-        Gives for a run one number for each of its rounds; NaN is a gap.
+        Function of a run that returns one number for each of its rounds; NaN is a gap.
     title : str
-        Names the figure in the text that stands for it; not drawn.
+        Name of the figure in its text alternative; not drawn.
 
     Returns
     -------
@@ -60,13 +60,13 @@ def against_cost(
     Parameters
     ----------
     comparison : Comparison
-        What to draw.
+        Comparison to draw.
     name : str
-        The summary.
+        Name of the summary.
     scale : float
-        Factor on it.
+        Factor on the summary.
     cost : callable
-        Which cost.
+        Function that returns one of the costs of a run.
     across : str
         Label of the horizontal axis.
 

@@ -39,11 +39,11 @@ def summarise(
     Parameters
     ----------
     plan : Plan
-        What was compared.
+        Plan of the comparison.
     outcomes : sequence of sequences of Outcome
-        For each arm, for each seed. Runs with the same position have the same seed, unless an arm sets it.
+        Outcomes by arm and seed. Runs with the same position have the same seed, unless an arm sets it.
     unread : sequence of sequences of str
-        For each arm, what `unread_settings` says of its run file.
+        Result of `unread_settings` for the run file of each arm.
     predictors : sequence of ScoreRecord
         Scores of the predictors beside the arms.
 

@@ -43,9 +43,9 @@ def score_predictors(
     plan : Plan
         The comparison.
     outcomes : sequence of sequences of Outcome
-        For each arm, for each seed.
+        Outcomes by arm and seed.
     registry : Registry
-        Where the predictors are found.
+        Registry that the predictors are looked up in.
     progress : Progress
         Receiver of messages: a predictor that fails is told, and has no row.
     """

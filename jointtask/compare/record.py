@@ -43,7 +43,7 @@ class SeedRecord:
     directory : str
         The run directory, relative to that of the comparison.
     failure : str
-        Why there is no result; "" if there is one, and then only the rest is filled.
+        Reason why there is no result; "" if there is one, and then only the rest is filled.
     values : mapping of str to float
         Scores by summary name.
     rounds : sequence of int
@@ -53,7 +53,7 @@ class SeedRecord:
     validation : mapping of str to sequence of float
         Scores on the validation data for each of `rounds`, by summary name.
     cost : Cost or None
-        None if it failed.
+        Cost of the run; None if it failed.
     weights : str
         SHA-256 of `model.safetensors`.
     """
@@ -76,12 +76,12 @@ class Statistic:
     Attributes
     ----------
     mean : float
-        Over the seeds that finished.
+        Mean over the seeds that finished.
     interval : tuple of two floats or None
         95 % by Student's t over seeds; None for one seed.
     difference : float or None
-        To the reference, over the seeds and examples that both have; None for the reference itself, and where there is
-        nothing to pair.
+        Difference to the reference, over the seeds and examples that both have; None for the reference itself, and
+        where there is nothing to pair.
     difference_interval : tuple of two floats or None
         95 % by a paired bootstrap; None where the score is no mean over examples.
     """
@@ -104,15 +104,15 @@ class ArmRecord:
     Attributes
     ----------
     name : str
-        As in the run file, or made from the values that it varies.
+        Name in the run file, or made from the values that the arm varies.
     settings : mapping of str to str
-        What it sets, by dotted key, as text.
+        Settings of the arm by dotted key, as text.
     unread : sequence of str
-        Those of them that its runs did not read, and why.
+        Settings of the arm that its runs did not read, and why.
     runs : sequence of SeedRecord
-        In the order of the seeds.
+        Runs of the arm, in the order of the seeds.
     statistics : mapping of str to Statistic
-        By summary name; empty if every seed failed.
+        Statistics by summary name; empty if every seed failed.
     cost : Cost or None
         Mean over the seeds that finished.
     diagnostics : mapping of str to float
@@ -137,9 +137,9 @@ class Identical:
     Attributes
     ----------
     arms : tuple of two str
-        Their names.
+        Names of the two arms.
     seeds : sequence of int
-        For which seeds of the first.
+        Seeds of the first arm for which they are identical.
     scores : bool
         Whether their scores on every example are the same, too.
     """
@@ -158,23 +158,23 @@ class Comparison:
     name : str
         `run.name` of the run file.
     directory : str
-        Where everything lies.
+        Folder of the comparison.
     reference : str
         The arm that the others are held against.
     data : str
-        What was scored: "test" or "validation"; "" if nothing was.
+        Data that was scored: "test" or "validation"; "" if none was.
     examples : int
-        How many were scored.
+        Number of examples scored.
     seeds : int
-        How many runs each arm has.
+        Number of runs of each arm.
     arms : sequence of ArmRecord
-        In the order of the run file and the command.
+        Arms in the order of the run file and the command.
     identical : sequence of Identical
         Pairs that came out the same.
     notes : sequence of str
-        What else a reader should know.
+        Further remarks for the reader.
     definitions : mapping of str to mapping
-        By summary name: `definition`, `better`, `percent`.
+        Meaning of each score by summary name: `definition`, `better`, `percent`.
     resamples : int
         Behind each interval of a difference.
     predictors : sequence of ArmRecord

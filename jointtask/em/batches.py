@@ -32,11 +32,11 @@ class ExampleBatch:
     Attributes
     ----------
     positions : Tensor, (B,), int64
-        Their positions in the data set.
+        Positions of the examples in the data set.
     ids : sequence of B str
-        Their ids.
+        Ids of the examples.
     tensors : Batch
-        What the data set gives of them, on the device, unaugmented.
+        Tensors that the data set gives of the examples, on the device, unaugmented.
     share : float
         Number of these examples over that of the batch that all processes train on together, in [0, 1].
     """

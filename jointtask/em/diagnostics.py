@@ -36,7 +36,7 @@ class Diagnostics(NamedTuple):
     effective : Tensor
         Effective number of draws.
     regret, mass : Tensor
-        As in `oracle`; NaN for examples that are not enumerated.
+        Regret and mass as in `oracle`; NaN for examples that are not enumerated.
     """
 
     state: Tensor
@@ -125,7 +125,7 @@ def round_record(round: int, diagnostics: Diagnostics, grid: LatentGrid) -> Roun
     round : int
         The round, from 1.
     diagnostics : Diagnostics
-        Of all examples.
+        Diagnostics of all examples.
     grid : LatentGrid
         The grid of adjustments, for the histograms.
     """

@@ -51,7 +51,7 @@ class EStep:
     temperatures : sequence of float
         Temperatures of rounds 1, 2, ...: the sampler sees energy / T; later rounds reuse the last.
     interrupt : callable
-        Called before each downstream forward pass; an exception that it raises ends the E-step.
+        Function called before each downstream forward pass; an exception that it raises ends the E-step.
     """
 
     sampler: Sampler
@@ -78,7 +78,7 @@ class Sampled(NamedTuple):
     optimum : Tensor, (B, D), float32
         The reference of lowest energy visited.
     diagnostics : Diagnostics
-        How well the sampler did on each example.
+        Diagnostics of the sampler on each example.
     """
 
     estimate: Tensor

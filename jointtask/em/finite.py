@@ -31,7 +31,7 @@ def require_finite(values: Tensor, ids: Sequence[str], what: str, made: Sequence
     Parameters
     ----------
     values : Tensor, (B,)
-        One number an example.
+        Values, one an example.
     ids : sequence of B str
         Ids of the examples.
     what : str

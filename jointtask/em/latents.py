@@ -25,7 +25,7 @@ class Latents:
     mean : Tensor, (n, D), float64
         Mean of the optima.
     scatter : Tensor, (n, D, D), float64
-        Outer products of the optima about their mean, summed.
+        Sum of the outer products of the optima about their mean.
     """
 
     reference: Tensor

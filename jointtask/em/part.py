@@ -21,7 +21,7 @@ class Part:
     Attributes
     ----------
     positions : Tensor, (m,), int64
-        Their positions in the data set, ascending.
+        Positions of the examples in the data set, ascending.
     whole : bool
         Whether they are all examples of the data set.
     """

@@ -60,7 +60,7 @@ class Predictor:
     draws : int
         References averaged.
     seed : int
-        For the draws.
+        Seed of the draws.
     relocations : int
         Times that the reference is taken anew from the prediction.
     start : "upstream" or "whole"

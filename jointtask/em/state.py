@@ -29,7 +29,7 @@ class Checkpoint:
     tensors : mapping of str to Tensor
         Weights, optimizer states, latents and diagnostics, on the CPU.
     state : mapping
-        All else, as plain JSON values.
+        Everything but the tensors, as plain JSON values.
     """
 
     tensors: Mapping[str, Tensor]

@@ -67,7 +67,7 @@ class NetworkTarget:
     log_proposal : Tensor, (B, N), float64
         Normalised log q.
     interrupt : callable, optional
-        Called before each downstream forward pass; an exception that it raises is passed on.
+        Function called before each downstream forward pass; an exception that it raises is passed on.
 
     Attributes
     ----------

@@ -15,9 +15,9 @@ def fault(what: str, gave: str, expected: str, contract: str) -> PluginError:
     what : str
         Name of the part, with its plugin.
     gave : str
-        What it did, to stand after the name: "was built as int", "gave scores of two shapes".
+        Text about what it did, to stand after the name: "was built as int", "gave scores of two shapes".
     expected : str
-        What it should have given.
+        Text about what was expected instead.
     contract : str
         Dotted name of the protocol, or the page.
     """

@@ -20,7 +20,7 @@ class Kind:
     hook : str
         The hook that gives it.
     record : type
-        What the hook's items are.
+        Class of the hook's items.
     title : str
         The kind in words.
     core : tuple of str or None

@@ -18,9 +18,9 @@ class Member:
     Attributes
     ----------
     name : str
-        Its name.
+        Name of the member.
     meaning : str
-        Its type, or the signature of a method with the first line of its documentation.
+        Type of an attribute, or the signature of a method with the first line of its documentation.
     method : bool
         Whether it is a method.
     """

@@ -27,7 +27,7 @@ class Source:
     Attributes
     ----------
     plugin : str
-        Its name: that of its entry point, or of its file.
+        Name of the plugin: that of its entry point, or of its file.
     distribution, version : str
         Name and version of what is installed; for a single file or module, its name and a digest of its content.
     module : str

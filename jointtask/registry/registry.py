@@ -35,13 +35,13 @@ class PluginRow:
     Attributes
     ----------
     source : Source
-        Where the plugin comes from.
+        Origin of the plugin.
     state : "loaded", "failed" or "disabled"
         A loaded plugin may still have had components refused.
     provides : tuple of str
         "KIND NAME" of what is used of it.
     reasons : tuple of str
-        Why it, or what it gave, is not used.
+        Reasons why it, or what it gave, is not used.
     """
 
     source: Source
@@ -57,16 +57,16 @@ class Registry:
     Attributes
     ----------
     plugins : Plugins
-        What they come from.
+        Plugins that the components come from.
     entries : mapping of kind to dict of str to Entry
         Components by kind and name; the kind "command" holds the commands. Those of the trial pair are added when a
         `trial-` name is first looked up.
     claims : mapping of (kind, name) to sources
         Names claimed more than once: none of the claims is used.
     failures : sequence of Failure
-        All that was refused, plugins and components.
+        Plugins and components that were refused.
     parts : BuiltParts
-        What has been built from the components.
+        Objects that have been built from the components.
     """
 
     plugins: Plugins

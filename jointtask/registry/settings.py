@@ -38,15 +38,15 @@ class Setting:
     Attributes
     ----------
     key : str
-        As written in the run file.
+        Key as written in the run file.
     type : str
-        What it holds.
+        Type of the value, in words.
     default : str or None
-        As TOML; None where the key is required, "" where leaving it out is the default.
+        Default as TOML; None where the key is required, "" where leaving it out is the default.
     bounds : str
-        What the value must be, beyond its type.
+        Bounds of the value, beyond its type.
     help : str
-        What it is for.
+        Purpose of the setting.
     """
 
     key: str

@@ -25,7 +25,7 @@ def verify(kind: Kind, item: Any) -> None:
     kind : Kind
         The kind that the hook gives.
     item : Any
-        One item of what the hook returned.
+        Item of what the hook returned.
     """
     record: Any = kind.record
     if not isinstance(item, record):

@@ -35,7 +35,7 @@ def warnings(record: RunRecord, tables: Sequence[ScoreTable] | None = None) -> l
     record : RunRecord
         The run, finished or not.
     tables : sequence of ScoreTable, optional
-        Its tables of scores, where they are at hand.
+        Score tables of the record; by default they are made from it.
 
     Returns
     -------

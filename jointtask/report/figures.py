@@ -27,15 +27,15 @@ class Line:
     Attributes
     ----------
     label : str
-        What it is, for the text that stands for the figure.
+        Name of the line in the figure's text alternative.
     values : sequence of float
-        One per round; NaN is a gap.
+        Values, one per round; NaN is a gap.
     colour : str
-        One of `COLOURS`.
+        Name of one of `COLOURS`.
     dashed : bool
-        Told apart without colour.
+        Whether the line is dashed, to be told apart without colour.
     band : sequence of pairs of float
-        The range around each value; empty for none.
+        Range around each value; empty for none.
     """
 
     label: str
@@ -51,13 +51,13 @@ def chart(rounds: Sequence[int], lines: Sequence[Line], title: str, *, small: bo
     Parameters
     ----------
     rounds : sequence of int
-        The horizontal axis.
+        Round numbers, the horizontal axis.
     lines : sequence of Line
-        What to draw.
+        Lines to draw.
     title : str
-        Names the figure in the text that stands for it; not drawn.
+        Name of the figure in its text alternative; not drawn.
     small : bool
-        For a narrow card.
+        Whether the figure is for a narrow card.
 
     Returns
     -------
@@ -109,13 +109,13 @@ def adjustment(
     Parameters
     ----------
     title : str
-        Names the figure in the text that stands for it; not drawn.
+        Name of the figure in its text alternative; not drawn.
     levels : sequence of str
-        The levels, lowest first.
+        Levels of the coordinate, lowest first.
     rounds : sequence of R int
-        At least one.
+        Round numbers, at least one.
     histograms : sequence of R mappings of str to int
-        Count by level; a level that is absent has none.
+        Counts by level, one histogram a round; a level that is absent has none.
     """
     shares = [[_share(histogram, level) for histogram in histograms] for level in levels]
     most = max((share for row in shares for share in row), default=0) or 1.0

@@ -24,7 +24,7 @@ class Difference:
     Attributes
     ----------
     name : str
-        What the run is held against.
+        Name of the predictor that the run is compared with.
     data : str
         The data set.
     column : Column

@@ -29,16 +29,16 @@ def draw_panels(
 
     Parameters
     ----------
-    work : Assembly
+    assembly : Assembly
         The run.
     predictor : Predictor
-        What it trained.
+        Predictor of the trained pair.
     examples : Examples
         The training data, of which the same few are shown in every report.
     latents : Latents
-        Their estimates.
+        Estimates of the training examples.
     record : RunRecord
-        With the scores, for the worst cases.
+        Record with the scores, which decide the worst cases.
     """
     components = _components(work)
     if not components:

@@ -32,7 +32,7 @@ class Column:
     Attributes
     ----------
     name, definition : str
-        As the metric gives them.
+        Name and definition that the metric gives.
     better : str
         "higher", "lower", or empty where no metric says.
     percent : bool
@@ -54,7 +54,7 @@ class Cell:
     value : float
         NaN if there is none.
     text, interval : str
-        As shown; the interval is empty where the summary is no mean over examples.
+        Value and interval as shown; the interval is empty where the summary is no mean over examples.
     best : bool
         Whether no row of the column is better.
     """
@@ -90,7 +90,7 @@ def interval(scores: Sequence[float]) -> tuple[float, float] | None:
     Parameters
     ----------
     scores : sequence of float
-        One an example; NaN is an example without a score.
+        Scores, one an example; NaN is an example without a score.
 
     Returns
     -------

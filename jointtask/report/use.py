@@ -27,7 +27,7 @@ def uses(directory: str, commands: Sequence[tuple[str, str]] = ()) -> list[Use]:
     directory : str
         The run directory.
     commands : sequence of pairs of str
-        What a command does, and its command line, in which RUN stands for the directory.
+        Pairs of what a command does and its command line, in which RUN stands for the directory.
     """
     run = shlex.quote(directory)
     again = shlex.quote(str(Path(directory, "config.toml")))

@@ -32,9 +32,9 @@ class FaultyFileError(ConfigError):
     Parameters
     ----------
     source : str
-        What the file is called.
+        Name of the file in messages.
     faults : sequence of Fault
-        At least one.
+        Faults, at least one.
     """
 
     def __init__(self, source: str, faults: Sequence[Fault]) -> None:

@@ -32,7 +32,7 @@ def load(
     overrides : sequence of str
         ``a.b=VALUE``, as ``--set`` takes them; see `override`.
     registry : Registry
-        Where components are looked up.
+        Registry that components are looked up in.
     say : callable, optional
         Is told, a line at a time, what the overrides dropped.
 

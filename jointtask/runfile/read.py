@@ -42,9 +42,9 @@ def structure(
     data : mapping
         The tables of the file.
     registry : Registry
-        Where components are looked up.
+        Registry that components are looked up in.
     source : str
-        What the file is called in error messages.
+        Name of the file in error messages.
     cls : type
         `RunFile`, `EvaluationFile` or `DataFile`; or `CompareFile`, which reads the table `compare` and nothing else.
     typed : mapping of str to str, optional

@@ -49,7 +49,7 @@ class Ending:
     examples : Examples
         The training data, for the panels.
     scoring : mapping
-        See `finished.scoring`.
+        Result of `finished.scoring` for the run.
     observe : callable or None
         Caller of the observers of a hook; None where a finished run is only made whole again.
     """

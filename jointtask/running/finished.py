@@ -36,7 +36,7 @@ def mark_finished(directory: RunDirectory, rounds: int, scoring: Mapping[str, An
     rounds : int
         Value of `em.rounds`.
     scoring : mapping
-        See `scoring`.
+        Result of `scoring` for the run.
     """
     files = {path.name: _digest(path) for path in _files(directory)}
     write_atomic(directory.mark, json.dumps({"rounds": rounds, "scoring": scoring, "files": files}, indent=1) + "\n")
@@ -52,7 +52,7 @@ def to_make_again(directory: RunDirectory, rounds: int, scoring: Mapping[str, An
     rounds : int
         Value of `em.rounds` that is asked for.
     scoring : mapping
-        See `scoring`.
+        Result of `scoring` for what is asked for.
 
     Returns
     -------

@@ -25,7 +25,7 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     folder : pathlib.Path
         The folder; it is made if it is not there.
     say : callable
-        Receives one line if the file system has no locks; the work then goes on without one.
+        Receiver of one line if the file system has no locks; the work then goes on without one.
 
     Raises
     ------

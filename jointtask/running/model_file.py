@@ -46,7 +46,7 @@ def read_model(path: Path, remedy: str) -> dict[str, Tensor]:
     path : pathlib.Path
         The file.
     remedy : str
-        What to do where it is damaged.
+        Advice for a file that is damaged.
 
     Raises
     ------

@@ -22,7 +22,7 @@ class Overlap:
     Attributes
     ----------
     one, other : str
-        What the data sets are called.
+        Names of the two data sets.
     ids : sequence of (str, str)
         The id of each shared example, in one and in the other.
     """
@@ -42,7 +42,7 @@ def overlaps(sets: Mapping[str, Dataset | None]) -> list[Overlap]:
     Parameters
     ----------
     sets : mapping of str to Dataset or None
-        By the name that the result gives them.
+        Data sets by name.
 
     Returns
     -------

@@ -55,7 +55,7 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
     fresh : bool
         Whether to start again where there is a run to continue.
     progress : Progress
-        Receives the phases and the messages.
+        Receiver of phases and messages.
     world : World
         The processes that share the run; only the leader writes files.
 

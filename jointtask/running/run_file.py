@@ -38,7 +38,7 @@ def run_file(
     fresh : bool
         Whether an earlier run of this name is replaced instead of continued.
     progress : Progress, optional
-        Receives phases and messages; silent by default.
+        Receiver of phases and messages; silent by default.
 
     Returns
     -------

@@ -74,7 +74,7 @@ def require_same_run(directory: RunDirectory, assembly: Assembly, versions: Mapp
     assembly : Assembly
         The run that is asked for.
     versions : mapping
-        Its `versions_of`.
+        Result of `versions_of` for the run.
 
     Returns
     -------

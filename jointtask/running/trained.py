@@ -44,7 +44,7 @@ def load_predictor(
     plugins : sequence of str
         Plugins beside the installed ones, as ``--plugin`` takes them.
     progress : Progress, optional
-        Receives a warning if the run is not finished; silent by default.
+        Receiver of a warning if the run is not finished; silent by default.
 
     Returns
     -------
@@ -74,13 +74,13 @@ def named_predictor(
     Parameters
     ----------
     name : str
-        Its name, as in `evaluate.predictors`.
+        Name of the predictor, as in `evaluate.predictors`.
     device : "auto", "cpu", "cuda" or "mps"
-        The device of its networks, if it has any.
+        Device of the predictor's networks, if it has any.
     plugins : sequence of str
         Plugins beside the installed ones, as ``--plugin`` takes them.
     progress : Progress, optional
-        Receives what it reports while it is built; silent by default.
+        Receiver of the messages while it is built; silent by default.
 
     Returns
     -------

@@ -44,16 +44,16 @@ def check_bridge(
     Parameters
     ----------
     bridge : Bridge
-        To be checked.
+        Bridge to be checked.
     batch : Batch
         B annotated examples, at least two.
     downstream : torch.nn.Module
-        A downstream task that it can be used with, in evaluation mode.
+        Downstream task that the bridge can be used with, in evaluation mode.
     example : Any, optional
         The first example of the batch as `Dataset.example` gives it: `finish` is called with it.
     perfect : callable, optional
-        Maps the target of `condition` to the prediction of a downstream task that is always right: what `restore` makes
-        of it is compared with ``batch[truth]``, inside the base reference of each example.
+        Function from the target of `condition` to the prediction of a downstream task that is always right: what
+        `restore` makes of it is compared with ``batch[truth]``, inside the base reference of each example.
     truth : str, optional
         The annotation that `restore` should give back; needs `perfect`. Of class labels that are integers, leave both
         out, or name a one-hot annotation of the batch.

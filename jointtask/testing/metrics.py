@@ -19,13 +19,13 @@ def check_metric(metric: Metric, prediction: Any, example: Any, *, score: float 
     Parameters
     ----------
     metric : Metric
-        To be checked.
+        Metric to be checked.
     prediction : Any
-        What `Bridge.finish`, or a predictor, gives for the example.
+        Prediction as `Bridge.finish`, or a predictor, gives it for the example.
     example : Any
-        What `Dataset.example` gives.
+        Example as `Dataset.example` gives it.
     score : float, optional
-        What the score of the two should be, to within 1e-6.
+        Expected score of the two, to within 1e-6.
 
     Returns
     -------

@@ -42,7 +42,7 @@ def check_parts(work: Assembly) -> None:
 
     Parameters
     ----------
-    work : Assembly
+    assembly : Assembly
         Everything that the run file names, built.
 
     Raises

@@ -24,13 +24,13 @@ def check_proposal_term(term: ProposalTerm, batch: Batch, bridge: Bridge, *, nam
     Parameters
     ----------
     term : ProposalTerm
-        To be checked.
+        Proposal term to be checked.
     batch : Batch
         B examples as `Dataset.batch` gives them, at least two.
     bridge : Bridge
-        Whose references it weighs.
+        Bridge whose references the term weighs.
     name : str
-        Its component's name: what it prepared comes back as ``batch[name]``.
+        Name of the term's component: what it prepared comes back as ``batch[name]``.
 
     Raises
     ------

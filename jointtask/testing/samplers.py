@@ -42,7 +42,7 @@ def check_sampler(sample: Sampler, *, exact: bool = True, seed: int = 0) -> dict
     sample : Sampler
         A sampler with its settings bound; a chain long enough to come to rest on 16 states (100 independent moves are).
     exact : bool
-        Whether its component says so.
+        Value of `exact` in the sampler's component.
     seed : int
         Seed of the random streams.
 

@@ -18,9 +18,9 @@ class TabulatedTarget:
     Parameters
     ----------
     grid : LatentGrid
-        N states.
+        Grid of N states.
     energy : Tensor, (B, N), float64
-        Of every state; +inf on unusable ones.
+        Energy of every state; +inf on unusable ones.
     log_proposal : Tensor, (B, N), float64, optional
         Unnormalised log q; uniform over the usable states by default.
 

@@ -25,11 +25,11 @@ def check_task(task: Any, inputs: Any, target: Any) -> None:
     Parameters
     ----------
     task : torch.nn.Module
-        In any mode; left in evaluation mode.
+        Task to be checked, in any mode; it is left in evaluation mode.
     inputs : Any
-        What it is called with, for B examples, at least two: the batch, or what the bridge's `condition` gives.
+        Input of the task for B examples, at least two: the batch, or what the bridge's `condition` gives.
     target : Any
-        What its energy is taken against, for the same: references (B, D), or what `condition` gives.
+        Target of the energy for the same examples: references (B, D), or what `condition` gives.
 
     Raises
     ------

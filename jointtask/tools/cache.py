@@ -188,7 +188,7 @@ def open_cached(folder: Path, described: Mapping[str, Any]) -> CachedArrays | No
     folder : pathlib.Path
         Folder of the arrays.
     described : mapping
-        What their `CachedArrays.described` returned.
+        Result of `CachedArrays.described` for the arrays.
 
     Returns
     -------

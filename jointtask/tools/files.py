@@ -55,7 +55,7 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
     path : path
         The file; its folder exists.
     content : bytes or str
-        All of it; text is written as UTF-8, with "?" for what UTF-8 cannot hold (a name that is not text).
+        Content of the file; text is written as UTF-8, with "?" for what UTF-8 cannot hold (a name that is not text).
 
     Raises
     ------

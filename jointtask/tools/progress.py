@@ -73,7 +73,7 @@ class PlainProgress:
     Parameters
     ----------
     stream : file
-        Where lines are written.
+        Stream that lines are written to.
     clock : callable, optional
         Time in seconds.
     interval : float, optional

@@ -23,7 +23,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     Parameters
     ----------
     values : sequence of float
-        One a seed.
+        Values, one a seed.
 
     Returns
     -------
@@ -96,9 +96,9 @@ def resampled_means(differences: NDArray[np.float64], resamples: int) -> NDArray
     Parameters
     ----------
     differences : ndarray, (S, N)
-        By seed and example.
+        Differences by seed and example.
     resamples : int
-        How many.
+        Number of resamples.
 
     Returns
     -------

@@ -104,7 +104,7 @@ def listing(names: Sequence[str], shown: int = 5, between: str = ", ") -> str:
     Parameters
     ----------
     names : sequence of str
-        All of them.
+        Names to list.
     shown : int
         Largest number of names that are written out.
     between : str

@@ -54,7 +54,8 @@ def test_the_outer_levels_of_a_ring_are_an_edge_only_if_a_gap_is_left(record: Ru
 
 
 def test_few_effective_draws_matter_for_the_weighted_estimate(record: RunRecord) -> None:
-    config = {"sampler": {"name": "metropolis-hastings", "estimate": "weighted"}, "em": {"draws": 8}}
+    weighted = {"sampler": {"name": "metropolis-hastings", "estimate": "weighted"}, "em": {"draws": 8}}
+    config = {**record.config, **weighted}
     found = warnings(attrs.evolve(record, config=config))
     assert len(found) == 1
     assert "em.draws" in found[0]

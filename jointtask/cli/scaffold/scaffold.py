@@ -56,7 +56,7 @@ class Scaffold:
     files : sequence of pathlib.Path
         Relative to the folder that it was written in.
     commands : sequence of str
-        What to do next, in that folder.
+        Next commands to type, in that folder.
     """
 
     files: Sequence[Path]
@@ -69,13 +69,14 @@ def scaffold(kind: str, name: str, folder: Path, registry: Registry) -> Scaffold
     Parameters
     ----------
     kind : str
-        One of `KINDS`.
+        Kind of what is written: one of `KINDS`.
     name : str
-        Of the component, the plugin or the run; a package is called ``jointtask-NAME``, its module ``jointtask_NAME``.
+        Name of the component, the plugin or the run; a package is called ``jointtask-NAME``, its module
+        ``jointtask_NAME``.
     folder : pathlib.Path
-        Where the new folder ``NAME`` goes, or the file ``NAME.toml``.
+        Folder that gets the new folder ``NAME``, or the file ``NAME.toml``.
     registry : Registry
-        What is installed: a name that is taken is refused.
+        Registry of what is installed: a name that is taken is refused.
 
     Returns
     -------

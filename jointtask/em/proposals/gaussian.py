@@ -24,11 +24,11 @@ class GaussianTerm:
     Parameters
     ----------
     grid : LatentGrid
-        For the coordinates that are rings.
+        Grid, which tells the coordinates that are rings.
     cold_variance : float
-        In squared frame units.
+        Variance before there is a history, in squared frame units.
     widening : float
-        In squared frame units.
+        Variance added to the covariance of the history, in squared frame units.
     """
 
     version = "1"

@@ -36,7 +36,7 @@ def von_mises_energy(vector: Tensor, angle: Tensor) -> Tensor:
     vector : Tensor, (B, 2)
         Natural parameters; of length 0 for the uniform distribution.
     angle : Tensor, (B,)
-        In degrees; 180 and -180 are the same.
+        Angle in degrees; 180 and -180 are the same.
 
     Returns
     -------

@@ -53,7 +53,7 @@ class DigitOrientation(nn.Module):
         Parameters
         ----------
         batch : Batch
-            With `image`, (B, 40, 40), in [0, 255], uint8 or floating.
+            Batch with `image`, (B, 40, 40), in [0, 255], uint8 or floating.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class DigitReader(nn.Module):
         Parameters
         ----------
         crop : Tensor, (M, 20, 20), float32
-            Upright, in [0, 1].
+            Upright crop, in [0, 1].
 
         Returns
         -------

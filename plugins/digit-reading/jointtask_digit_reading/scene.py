@@ -56,7 +56,7 @@ def crop(image: Tensor, angle: Tensor, side: int = CROP) -> Tensor:
     image : Tensor, (B, F, F)
         Floating.
     angle : Tensor, (B, K)
-        In degrees: by how much what is to be seen upright was rotated.
+        Rotation in degrees of what is to be seen upright.
     side : int
         Side of the squares, in pixels.
 
@@ -108,7 +108,7 @@ def place(digit: Tensor, angle: Tensor, middle: Tensor, side: Tensor) -> Tensor:
     Parameters
     ----------
     digit : Tensor, (M, 8, 8), float32
-        Upright.
+        Upright digit.
     angle : Tensor, (M,)
         Rotation of each piece, in degrees.
     middle : Tensor, (M, 2)

@@ -30,7 +30,7 @@ class Photograph:
     alpha : ndarray, (H, W), uint8, or None
         Opacity of the image, 255 for opaque; None where all of it is.
     notes : tuple of str
-        What was decided while the image was decoded.
+        Decisions that were taken while the image was decoded.
     box : ndarray, (4,), float32, or None
         Annotated box (x1, y1, x2, y2), half-open, in pixels, where it is annotated beside the mask or without one.
     """

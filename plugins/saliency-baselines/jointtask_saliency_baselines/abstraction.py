@@ -100,7 +100,7 @@ def component_map(palette: Palette, belongs: Floats, weights: Floats, values: Fl
     weights : ndarray, (K,), float
         Weights of the components.
     values : ndarray, (K,), float
-        Their saliency, in [0, 1].
+        Saliency of the components, in [0, 1].
 
     Returns
     -------
@@ -119,7 +119,7 @@ def lift(values: Floats, weights: Floats) -> Floats:
     Parameters
     ----------
     values : ndarray, (K,), float
-        In [0, 1].
+        Saliency of the components, in [0, 1].
     weights : ndarray, (K,), float
         Weights of the components.
 

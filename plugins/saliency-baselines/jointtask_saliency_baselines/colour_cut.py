@@ -64,7 +64,7 @@ class ColourCut:
         trimap : ndarray, (H, W), uint8
             255 is object, 0 background, 128 unknown.
         belief : ndarray, (H, W), float
-            How much each pixel is part of the object, in [0, 1].
+            Probability of each pixel to be part of the object, in [0, 1].
 
         Returns
         -------

@@ -29,7 +29,7 @@ def gradients(frame: NDArray[np.uint8], boxes: NDArray[np.integer[Any]]) -> NDAr
     ----------
     frame : ndarray, (F, F, 3), uint8 RGB
     boxes : ndarray, (N, 4), int
-        Half-open (x1, y1, x2, y2), inside the frame.
+        Boxes inside the frame, half-open (x1, y1, x2, y2).
 
     Returns
     -------
@@ -53,7 +53,7 @@ def window_masks(mask: NDArray[np.uint8], boxes: NDArray[np.integer[Any]]) -> ND
     mask : ndarray, (F, F), uint8
         1 on the object.
     boxes : ndarray, (N, 4), int
-        Half-open (x1, y1, x2, y2), inside the frame.
+        Boxes inside the frame, half-open (x1, y1, x2, y2).
 
     Returns
     -------

@@ -40,7 +40,7 @@ def cut_graph(source: Floats, sink: Floats, edges: NDArray[np.integer[Any]], wei
     edges : ndarray, (E, 2), int
         Two different nodes each; the weights of an edge given twice add up.
     weights : ndarray, (E,), float
-        At least 0.
+        Weights of the edges, at least 0.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def contrast_weights(image: Floats, gamma: float, *, by_distance: bool = False) 
     Parameters
     ----------
     image : ndarray, (H, W, C), float
-        In a colour space whose distances mean something, such as Lab.
+        Image in a colour space whose distances mean something, such as Lab.
     gamma : float
         Weight of a link between two neighbours of one colour in a row or column.
     by_distance : bool

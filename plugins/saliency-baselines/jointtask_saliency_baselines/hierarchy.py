@@ -118,11 +118,11 @@ def solve_tree(
     cues : sequence of ndarray, (R_l,), float
         The cues of the regions of each layer, the finest layer first.
     parents : sequence of ndarray, (R_l,), int
-        For each layer but the last, the region of the next that each region is part of.
+        Region of the next layer that each region is part of, for each layer but the last.
     trust : sequence of float
-        One for each layer, positive.
+        Weight of the cues of each layer, positive.
     consistency : float
-        At least 0.
+        Weight of the agreement with the next layer, at least 0.
 
     Returns
     -------

@@ -76,7 +76,8 @@ def fit(points: Floats, weights: Floats, components: int) -> Mixture:
     points : ndarray, (N, D), float
         Colours in [0, 1], for the bound on the variance to mean what it should.
     weights : ndarray, (N,), float
-        At least 0, not all of them 0. Equal points may be given once, with the sum of their weights.
+        Weights of the points, at least 0, not all of them 0. Equal points may be given once, with the sum of their
+        weights.
     components : int
         K at most.
 
@@ -109,7 +110,7 @@ def refit(points: Floats, weights: Floats, labels: NDArray[np.integer[Any]], com
     ----------
     points : ndarray, (N, D), float
     weights : ndarray, (N,), float
-        At least 0, not all of them 0.
+        Weights of the points, at least 0, not all of them 0.
     labels : ndarray, (N,), int
         The component of each point, 0 to `components` - 1.
     components : int

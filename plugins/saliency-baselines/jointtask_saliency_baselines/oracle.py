@@ -52,7 +52,7 @@ class Oracle:
     name : str
         Name of the predictor, for its errors.
     propose : callable
-        Gives the segments of an image.
+        Function from an image to its segments.
     expected : Ridge
         Expects a segment's overlap with the object.
     """

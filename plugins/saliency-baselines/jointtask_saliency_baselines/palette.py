@@ -35,11 +35,11 @@ class Palette:
     counts : ndarray, (K,), float64
         Pixels of each colour, at least 1.
     rgb : ndarray, (K, 3), float64
-        Their mean colour, in [0, 1].
+        Mean RGB colour of each, in [0, 1].
     lab : ndarray, (K, 3), float64
-        The same in CIELAB: L in [0, 100], a and b within about 127 of 0.
+        Mean CIELAB colour of each: L in [0, 100], a and b within about 127 of 0.
     distances : ndarray, (K, K), float64
-        Between the colours, Euclidean in CIELAB.
+        Distances between the colours, Euclidean in CIELAB.
     """
 
     labels: Labels
@@ -92,7 +92,7 @@ def smooth(saliency: Floats, distances: Floats, share: float, weights: Floats) -
     ----------
     saliency : ndarray, (K,), float
     distances : ndarray, (K, K), float
-        Between the colours.
+        Distances between the colours.
     share : float
         Share of the K colours that count as the nearest, in [0, 1]; two at least.
     weights : ndarray, (K,), float

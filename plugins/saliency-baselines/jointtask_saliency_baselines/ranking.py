@@ -43,7 +43,7 @@ def fit_ridge(features: Floats, targets: Floats, penalty: float = 1.0) -> Ridge:
     Parameters
     ----------
     features : ndarray, (S, F), float
-        At least one row.
+        Features of at least one row.
     targets : ndarray, (S,), float
     penalty : float
         Factor on the sum of the squared weights, positive, beside the sum of the squared errors.

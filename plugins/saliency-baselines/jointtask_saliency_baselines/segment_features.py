@@ -36,7 +36,7 @@ def segment_features(segments: Segments, graph: SuperpixelGraph) -> NDArray[np.f
     Parameters
     ----------
     segments : ndarray, (S, N), bool
-        None of them empty.
+        Segments, none of them empty.
     graph : SuperpixelGraph
 
     Returns

@@ -38,8 +38,8 @@ class SuperpixelGraph:
     lengths : ndarray, (E,), int64
         Pairs of 4-connected pixels between two neighbours.
     contrasts : ndarray, (E,), float64
-        Between neighbours: the difference of their mean colours and the gradient along their common border, each
-        divided by its mean over the image, and added; 0 is none, 2 the mean.
+        Contrast between neighbours: the difference of their mean colours and the gradient along their common border,
+        each divided by its mean over the image, and added; 0 is none, 2 the mean.
     weights : ndarray, (E,), float64
         ``length exp(-contrast)``: what it costs to cut an edge.
     """

@@ -57,7 +57,7 @@ def soft_mask(boxes: NDArray[np.int32], masks: NDArray[np.float32]) -> NDArray[n
     Parameters
     ----------
     boxes : ndarray, (N, 4), int32
-        Half-open (x1, y1, x2, y2), inside the frame.
+        Boxes inside the frame, half-open (x1, y1, x2, y2).
     masks : ndarray, (N, S, S), float32
         Mask of each window, in the window's own frame, in [0, 1].
 

@@ -99,7 +99,7 @@ class Augmentation:
         random : Streams
             Source of random numbers.
         admit : callable
-            Maps any boxes to the nearest usable ones.
+            Function from any boxes to the nearest usable ones.
         """
         drawn = random.uniform(4 + 5 * reference.shape[1]).to(reference)
         sides, zoom = drawn[:, 4 : -reference.shape[1]], drawn[:, -reference.shape[1] :]

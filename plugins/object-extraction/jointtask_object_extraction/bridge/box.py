@@ -100,12 +100,12 @@ class BoxBridge:
         Standard deviation of an annotated side about the reference's, in frame units, where the E-step adjusts the
         predicted box; None where it adjusts the annotated one.
     augmentation : Augmentation
-        What `augment` changes at random.
+        Random changes that `augment` makes.
     by_scale : bool
         Whether an adjustment is (x, y, log width, log height): the centre's displacement in frame units, and the
         logarithms of factors on width and height. False: the four sides' displacements.
     boxes : "mask" or "given"
-        Where the annotated box comes from: the mask, or a `box` of the batch's own, (B, 4), half-open, in frame units.
+        Source of the annotated box: the mask, or a `box` of the batch's own, (B, 4), half-open, in frame units.
     """
 
     grid: LatentGrid

@@ -124,7 +124,7 @@ def paste(maps: Tensor, boxes: Tensor, frame: int) -> Tensor:
     maps : Tensor, (B * K, S, S), floating
         Row ``b * K + k`` belongs to box k of frame b.
     boxes : Tensor, (B, K, 4), floating
-        As in `crop`.
+        Boxes as in `crop`.
     frame : int
         Side of the square frame, F.
 

@@ -65,7 +65,7 @@ class SuperpixelBoundaryTerm:
         Parameters
         ----------
         example : mapping
-            Its `image` is a (3, F, F) uint8 RGB frame.
+            Example with `image`, a (3, F, F) uint8 RGB frame.
 
         Returns
         -------

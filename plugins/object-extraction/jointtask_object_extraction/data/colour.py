@@ -23,7 +23,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     Parameters
     ----------
     image : PIL.Image.Image
-        Without transparency.
+        Image without transparency.
     profile : bytes or None
         ICC profile of the image. One of sRGB changes nothing; one that is broken, or of another colour space than the
         image's, is ignored.

@@ -42,7 +42,7 @@ class Decoded:
     alpha : ndarray, (H, W), uint8, or None
         Opacity, 255 for opaque; None where all is opaque.
     notes : tuple of str
-        What was decided about it that a user may want to know.
+        Decisions about the image that a user may want to know.
     """
 
     image: NDArray[np.uint8]

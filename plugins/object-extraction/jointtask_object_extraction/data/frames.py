@@ -70,7 +70,7 @@ class FrameDataset:
     names : sequence of str
         Names of the cached arrays that are a batch.
     notes : sequence of str
-        What was decided and what is odd.
+        Lines about what was decided and what is odd.
     """
 
     def __init__(

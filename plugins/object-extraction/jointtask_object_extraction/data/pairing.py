@@ -52,7 +52,7 @@ class Listing:
     problems : mapping of str to sequence of str
         Names by kind of problem; empty if all is well.
     notes : sequence of str
-        What was decided and what is odd.
+        Lines about what was decided and what is odd.
     images : int
         Number of images that the folder holds, used or not.
     """

@@ -51,7 +51,7 @@ def read_png(file: BinaryIO) -> Png:
     Parameters
     ----------
     file : binary file
-        At its start. Chunks that do not matter are skipped, not read.
+        File at its start. Chunks that do not matter are skipped, not read.
     """
     kept, exif, profile = [file.read(len(PNG))], b"", None
     while len(head := file.read(8)) == 8:
@@ -80,7 +80,7 @@ def missing_rows(content: bytes, image: Image.Image) -> str:
     content : bytes
         The `content` of a `Png`.
     image : PIL.Image.Image
-        The same, decoded: rows without data are zero.
+        Image decoded from it: rows without data are zero.
 
     Returns
     -------

@@ -34,7 +34,7 @@ def accumulate(values: Tensor, index: Tensor, weight: Tensor) -> Tensor:
     index : Tensor, (T, S), int64
         Cells that make up each of S sums, in order.
     weight : Tensor, (T, S), float32
-        Their weights.
+        Weights of the taps.
 
     Returns
     -------

@@ -34,7 +34,7 @@ def to_onnx(module: WholePhotograph, metadata: Mapping[str, str]) -> bytes:
     module : WholePhotograph
         The networks, and all around them, in evaluation mode on the CPU.
     metadata : mapping of str to str
-        What is written into the file beside the graph.
+        Plain values that are written into the file beside the graph.
 
     Raises
     ------

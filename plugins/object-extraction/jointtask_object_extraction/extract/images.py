@@ -48,7 +48,7 @@ class Scored:
     score : float
         Expected intersection over union of its mask.
     note : str
-        Why nothing was cut out; empty as a rule.
+        Reason why nothing was cut out; empty as a rule.
     """
 
     image: str
@@ -80,7 +80,7 @@ class Summary:
     scored : tuple of Scored
         Objects of the images that were done, in their order.
     stopped : OSError or None
-        Why the outputs of any further image could not be written: the disk is full, or the folder not writable.
+        Reason why the outputs of any further image could not be written: the disk is full, or the folder not writable.
     """
 
     done: int
@@ -96,13 +96,13 @@ class Extractor:
     Attributes
     ----------
     cutter : Cutter
-        What cuts objects out.
+        Cutter of the objects.
     destination : pathlib.Path
         Folder that exists.
     outputs : Outputs
         Files to write.
     style : Style
-        How cut-outs are shown.
+        Look of the cut-outs.
     overwrite : bool
         Whether outputs may replace files that have come to exist.
     """

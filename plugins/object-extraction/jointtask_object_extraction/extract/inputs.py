@@ -32,7 +32,7 @@ class Job:
     source : pathlib.Path
         The image.
     name : pathlib.Path
-        Its path below the destination, without suffix.
+        Path below the destination, without suffix.
     box : tuple of 4 float, or None
         Half-open box (x1, y1, x2, y2) about the object, in pixels, where the user gives one.
     point : tuple of 2 float, or None
@@ -54,7 +54,7 @@ class Refused:
     source : pathlib.Path
         The photograph.
     reason : str
-        What keeps it from being done, with a remedy.
+        Reason why it cannot be done, with a remedy.
     """
 
     source: Path
@@ -68,11 +68,11 @@ class Plan:
     Attributes
     ----------
     jobs : tuple of Job
-        In the order given, folders by name.
+        Images to cut, in the order given, folders by name.
     refused : tuple of Refused
         Photographs of a kind that is not read, and images whose outputs would have one name.
     left_out : tuple of str
-        For each folder, one line on what is not read in it; empty if nothing is.
+        Lines on what is not read, one for each folder with such files.
     done : int
         Number of images that an earlier call has done, and that are left out of `jobs`.
     """
@@ -105,8 +105,8 @@ def plan_extraction(
     outputs : Outputs
         Files that are written for each image.
     existing : "refuse", "replace" or "skip"
-        What happens to images with outputs that exist: nothing is done at all, the outputs are replaced, or images with
-        all their outputs are left out and those with some are done again.
+        Treatment of images whose outputs exist: nothing is done at all, the outputs are replaced, or images with all
+        their outputs are left out and those with some are done again.
 
     Returns
     -------

@@ -93,9 +93,9 @@ def encode(kind: str, cutout: Cutout, style: Style, suffix: str = ".png") -> byt
         the mask, null without an object, and the score. "overlays": a JPEG of the image with mask and box drawn on it,
         reduced to what a JPEG can hold. "probability", "uncertainty": 8-bit grey PNGs, 255 for 1.
     cutout : Cutout
-        What was cut out.
+        Object that was cut out.
     style : Style
-        How the cut-out is shown.
+        Look of the cut-out.
     suffix : str
         Ending of the cut-out.
 

@@ -39,7 +39,7 @@ class Cutout:
     score : float
         Expected intersection over union of the mask and the true one, in [0, 1]: see `expected_iou`.
     note : str
-        Why nothing was cut out; empty as a rule.
+        Reason why nothing was cut out; empty as a rule.
     posterior : ndarray, (H, W), float32, or None
         Mean of the probability under boxes drawn from their posterior; None if none were drawn.
     room : ndarray, (H, W), float32, or None

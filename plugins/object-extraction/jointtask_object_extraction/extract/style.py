@@ -33,7 +33,7 @@ class Style:
     Attributes
     ----------
     background : callable or None
-        What is behind the object, from `parse_background`; None for transparency.
+        Background behind the object, from `parse_background`; None for transparency.
     crop : bool
         Whether the picture is cut to the object.
     margin : float

@@ -102,7 +102,7 @@ class EightLayers(BoxTask):
         Parameters
         ----------
         batch : Batch
-            With `image`, (B, 3, 224, 224), RGB in [0, 255], uint8 or floating.
+            Batch with `image`, (B, 3, 224, 224), RGB in [0, 255], uint8 or floating.
 
         Returns
         -------

@@ -40,7 +40,7 @@ class PyramidSegmentation(MaskTask):
     Parameters
     ----------
     encoder : MobileNetV2 or EfficientNetLite
-        Gives maps at strides 4, 8, 16 and 32.
+        Encoder that gives maps at strides 4, 8, 16 and 32.
     input_size : int
         Side of the crops it is called with, in pixels, a multiple of 32.
     depth : int

@@ -21,7 +21,7 @@ class Trunk(nn.Module):
     Parameters
     ----------
     encoder : SmallEncoder, MobileNetV2 or EfficientNetLite
-        Maps images (B, 3, H, W) on its own scale to a list of maps, finest first.
+        Encoder from images (B, 3, H, W) on its own scale to a list of maps, finest first.
     width : int
         Number of channels of the result.
     """

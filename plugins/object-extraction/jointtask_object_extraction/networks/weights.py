@@ -89,7 +89,7 @@ def load_convolutions(module: nn.Module, source: str, sha256: str, names: Mappin
     sha256 : str
         Digest of the file, 64 hexadecimal digits; may be empty for a local file.
     names : mapping of str to str
-        From the file's keys to the module's parameters or buffers. Other keys of the file are not read.
+        Keys of the file by parameter or buffer of the module. Other keys of the file are not read.
     cache : pathlib.Path
         Folder that downloads are kept in, under ``weights/``.
 

@@ -77,13 +77,13 @@ class ImageScores:
     id : str
         Id of the mask.
     maps : sequence of MapScores or None
-        One for each folder of predictions; None where it has no map.
+        Scores by folder of predictions; None where it has no map.
     truth : Encoding or None
         Encoding of the mask; None if it cannot be read.
     empty : bool
         The mask has no object.
     fault : str
-        Why the mask cannot be read.
+        Reason why the mask cannot be read.
     """
 
     id: str

@@ -32,7 +32,7 @@ class Masks:
     faults : sequence of str
         Names that have more than one file, and that stand for no mask therefore.
     notes : sequence of str
-        What was decided and what was left out.
+        Lines about what was decided and what was left out.
     """
 
     files: Mapping[str, Path]
@@ -59,7 +59,7 @@ class Predictions:
     unmatched : sequence of str
         Maps that there is no mask for.
     notes : sequence of str
-        What was decided and what was left out.
+        Lines about what was decided and what was left out.
     faults : sequence of str
         Names with two candidates, which belong to no mask therefore.
     """

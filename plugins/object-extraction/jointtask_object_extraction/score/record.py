@@ -22,11 +22,12 @@ class Value:
     Attributes
     ----------
     value : float
-        Over all images that have it; NaN if none has.
+        Number over all images that have it; NaN if none has.
     interval : tuple of two floats or None
         95 %, by a bootstrap over images; None for fewer than two, and for `MAXIMA`.
     difference : float or None
-        To the first folder, on the images that both have; None for the first itself, and without such images.
+        Difference to the first folder, on the images that both have; None for the first itself, and without such
+        images.
     difference_interval : tuple of two floats or None
         95 %, by a paired bootstrap over images; None as for `interval`.
     verdict : str
@@ -57,7 +58,7 @@ class FolderScores:
     unreadable : sequence of str
         Files that cannot be read, and why.
     notes : sequence of str
-        What was decided, and what is odd.
+        Lines about what was decided and what is odd.
     per_image : mapping of str to ndarray, (masks,)
         The scores that are means over images, image by image; NaN where there is none.
     oddities : sequence of str

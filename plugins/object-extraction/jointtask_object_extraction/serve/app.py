@@ -64,9 +64,9 @@ def make_app(cutter: Cutter, limits: Limits, hosts: Sequence[str] = ("*",)) -> S
     Parameters
     ----------
     cutter : Cutter
-        What cuts out; its `max_pixels` holds before anything is decoded.
+        Cutter of the objects; its `max_pixels` holds before anything is decoded.
     limits : Limits
-        What it takes on.
+        Limits of a request.
     hosts : sequence of str
         Names that requests may address it by; others could come from any web page that a visitor has open.
     """

@@ -33,13 +33,13 @@ class Wanted:
     Attributes
     ----------
     output : str
-        One of `OUTPUTS`.
+        Output wanted: one of `OUTPUTS`.
     box, point : tuple of float or None
-        Where the object is, in pixels of the photograph.
+        Position of the object, in pixels of the photograph.
     objects : int
         Number of objects at most.
     style : Style
-        How the cut-out is shown.
+        Look of the cut-out.
     suffix : str
         Ending of the cut-out's format.
     """
