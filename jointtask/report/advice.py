@@ -72,7 +72,8 @@ def goes_round(histogram: Mapping[str, int], period: float | None) -> bool:
 
 def _objective(record: RunRecord) -> list[str]:
     totals = {entry.round: entry.estimate.total for entry in record.rounds if entry.estimate is not None}
-    parts = parts_of(record).count
+    # A round is compared with the last one over the same examples.
+    parts = parts_of(record).count if record.config.get("em", {}).get("part", 1.0) < 1 else 1
     rises = [
         f"by {text.share((after - before) / abs(before))} in round {number}"
         for number, after in totals.items()
