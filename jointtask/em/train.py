@@ -66,7 +66,7 @@ def train(
     state : State
         The state of the run; changed in place.
     autosave : Autosave
-        Called after every batch and at the end of every round.
+        Saver that is called after every batch and at the end of every round.
     observe : callable
         Receives the record of each finished round.
     show : callable, optional

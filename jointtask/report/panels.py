@@ -23,7 +23,7 @@ SHOWN = 6
 
 
 def draw_panels(
-    work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, record: RunRecord
+    assembly: Assembly, predictor: Predictor, examples: Examples, latents: Latents, record: RunRecord
 ) -> list[Panel]:
     """Draw the panels of every component that can draw this bridge's runs.
 
@@ -40,73 +40,75 @@ def draw_panels(
     record : RunRecord
         Record with the scores, which decide the worst cases.
     """
-    components = _components(work)
+    components = _components(assembly)
     if not components:
         return []
-    worst, worst_by = _worst(work, record)
+    worst, worst_by = _worst(assembly, record)
     data = PanelData(
-        fixed=_fixed(work, predictor, examples, latents, SHOWN),
-        worst=[_scored_example(work, predictor, position) for position in worst],
+        fixed=_fixed(assembly, predictor, examples, latents, SHOWN),
+        worst=[_scored_example(assembly, predictor, position) for position in worst],
         worst_by=worst_by,
     )
-    return _drawn(work, components, data)
+    return _drawn(assembly, components, data)
 
 
-def draw_fixed(work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, count: int) -> list[Panel]:
+def draw_fixed(
+    assembly: Assembly, predictor: Predictor, examples: Examples, latents: Latents, count: int
+) -> list[Panel]:
     """Draw the panels of `count` training examples alone, the same whenever it is called."""
-    components = _components(work)
+    components = _components(assembly)
     if not components:
         return []
-    data = PanelData(fixed=_fixed(work, predictor, examples, latents, count), worst=[], worst_by="")
-    return _drawn(work, components, data)
+    data = PanelData(fixed=_fixed(assembly, predictor, examples, latents, count), worst=[], worst_by="")
+    return _drawn(assembly, components, data)
 
 
-def _components(work: Assembly) -> list[PanelComponent]:
+def _components(assembly: Assembly) -> list[PanelComponent]:
     """Return the panels that can draw this bridge's runs."""
     return [
         component
-        for component in work.registry.components("panel")
-        if isinstance(component, PanelComponent) and component.bridge == work.runfile.bridge.name
+        for component in assembly.registry.components("panel")
+        if isinstance(component, PanelComponent) and component.bridge == assembly.runfile.bridge.name
     ]
 
 
 def _fixed(
-    work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, count: int
+    assembly: Assembly, predictor: Predictor, examples: Examples, latents: Latents, count: int
 ) -> list[PanelExample]:
     ids = examples.dataset.ids
     shown = chosen(ids, count)
     row_of = {name: row for row, name in enumerate(ids) if name in shown}
-    return [_training_example(work, predictor, examples, latents, row_of[name]) for name in shown]
+    return [_training_example(assembly, predictor, examples, latents, row_of[name]) for name in shown]
 
 
-def _drawn(work: Assembly, components: Sequence[PanelComponent], data: PanelData) -> list[Panel]:
+def _drawn(assembly: Assembly, components: Sequence[PanelComponent], data: PanelData) -> list[Panel]:
     panels: list[Panel] = []
     for component in components:
-        source = work.registry.source("panel", component.name)
-        with tolerated(work.context.progress.say, f"the panel '{component.name}'", source):
-            panels += component.build(component.settings(), work.context)(data)
+        source = assembly.registry.source("panel", component.name)
+        with tolerated(assembly.context.progress.say, f"the panel '{component.name}'", source):
+            panels += component.build(component.settings(), assembly.context)(data)
     return panels
 
 
 def _training_example(
-    work: Assembly, predictor: Predictor, examples: Examples, latents: Latents, position: int
+    assembly: Assembly, predictor: Predictor, examples: Examples, latents: Latents, position: int
 ) -> PanelExample:
     batch = examples.batch([position], prepared=True).tensors
     seen = int(latents.count[position]) > 0
-    base = work.pair.bridge.base(batch)[0].cpu() if seen else None
+    base = assembly.pair.bridge.base(batch)[0].cpu() if seen else None
     return _shown(
-        work, predictor, examples.dataset, position, batch, base, latents.reference[position, 0] if seen else None
+        assembly, predictor, examples.dataset, position, batch, base, latents.reference[position, 0] if seen else None
     )
 
 
-def _scored_example(work: Assembly, predictor: Predictor, position: int) -> PanelExample:
-    dataset = work.test if work.test is not None else work.validation
+def _scored_example(assembly: Assembly, predictor: Predictor, position: int) -> PanelExample:
+    dataset = assembly.test if assembly.test is not None else assembly.validation
     assert dataset is not None  # there are scores, so there is data
-    return _shown(work, predictor, dataset, position, dataset.batch([position]), None, None)
+    return _shown(assembly, predictor, dataset, position, dataset.batch([position]), None, None)
 
 
 def _shown(
-    work: Assembly,
+    assembly: Assembly,
     predictor: Predictor,
     dataset: Any,
     position: int,
@@ -117,8 +119,8 @@ def _shown(
     example = dataset.example(position)
     frames = predictor.predict_frames(batch, [example.id])
     prediction = predictor.finish(frames, [example])[0]
-    scores = {name: metric.score(prediction, example) for name, metric in work.metrics.items()}
-    names = score_names(work.metrics)
+    scores = {name: metric.score(prediction, example) for name, metric in assembly.metrics.items()}
+    names = score_names(assembly.metrics)
     return PanelExample(
         example=example,
         batch={name: tensor.cpu() for name, tensor in batch.items()},
@@ -130,20 +132,20 @@ def _shown(
     )
 
 
-def _worst(work: Assembly, record: RunRecord) -> tuple[Sequence[int], str]:
+def _worst(assembly: Assembly, record: RunRecord) -> tuple[Sequence[int], str]:
     """Return the positions of the examples with the worst leading score, worst first, and that metric's name."""
     ours = next((line for line in record.scores if line.predictor == OWN), None)
     if ours is None or not ours.per_example:
         return [], ""
     name, values = next(iter(ours.per_example.items()))
-    better = next(iter(work.metrics[name].summaries.values())).better
+    better = next(iter(assembly.metrics[name].summaries.values())).better
     # NaN is no score: such an example is neither good nor bad.
     ranked = sorted(
         (value if better == "higher" else -value, position)
         for position, value in enumerate(values.values())
         if value == value
     )
-    return [position for _, position in ranked[:SHOWN]], score_names(work.metrics)[name]
+    return [position for _, position in ranked[:SHOWN]], score_names(assembly.metrics)[name]
 
 
 def score_names(metrics: Mapping[str, Metric]) -> dict[str, str]:

@@ -27,11 +27,12 @@ def check_dataset(dataset: Dataset, bridge: Bridge | None = None, *, again: Data
     Parameters
     ----------
     dataset : Dataset
-        Of at least two examples; the first few are looked at, and up to 32 from the first to the last.
+        Data set of at least two examples; the first few are looked at.
     bridge : Bridge, optional
-        One that it is meant for, whose `keys` each batch must have.
+        Bridge that the data set is meant for, whose `keys` each batch must have.
     again : Dataset, optional
-        The same data, built a second time: ids, digests and fingerprint must agree, or no run could be continued.
+        Data set built a second time from the same data: ids, digests and fingerprint must agree, or no run could be
+        continued.
 
     Raises
     ------
@@ -70,18 +71,18 @@ def check_dataset(dataset: Dataset, bridge: Bridge | None = None, *, again: Data
         assert found == dataset.ids[row], f"example({row}) has the id {found!r}; expected {dataset.ids[row]!r}"
     _throughout(dataset, kept if bridge is None else {key: kept[key] for key in bridge.keys})
     if again is not None:
-        for part in ("ids", "digests", "fingerprint"):
-            one, two = getattr(dataset, part), getattr(again, part)
+        for attribute in ("ids", "digests", "fingerprint"):
+            one, two = getattr(dataset, attribute), getattr(again, attribute)
             same = one == two if isinstance(one, str) else list(one) == list(two)
-            assert same, f"{part} differs when the data set is built again; expected the same for the same data"
+            assert same, f"{attribute} differs when the data set is built again; expected the same for the same data"
 
 
 def _names(dataset: Dataset, size: int) -> None:
-    for part in ("ids", "digests"):
-        found: Sequence[str] = getattr(dataset, part)
-        assert len(found) == size, f"{part} has {len(found)} entries; expected one for each of {size} examples"
-        strange = [value for value in found if not isinstance(value, str)]
-        assert not strange, f"{part} holds {strange[0]!r}; expected strings"
+    for attribute in ("ids", "digests"):
+        texts: Sequence[str] = getattr(dataset, attribute)
+        assert len(texts) == size, f"{attribute} has {len(texts)} entries; expected one for each of {size} examples"
+        strange = [value for value in texts if not isinstance(value, str)]
+        assert not strange, f"{attribute} holds {strange[0]!r}; expected strings"
     twice = [name for name, count in Counter(dataset.ids).items() if count > 1]
     assert not twice, f"ids are not distinct: {', '.join(twice[:5])}; expected one name an example"
     for digest in (*dataset.digests, dataset.fingerprint):

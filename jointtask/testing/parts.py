@@ -33,7 +33,7 @@ __all__ = ["check_parts"]
 EXAMPLES = 4
 
 
-def check_parts(work: Assembly) -> None:
+def check_parts(assembly: Assembly) -> None:
     """Hold every part of a built run to its contract, on a few training examples.
 
     The networks are copied to the CPU; nothing of the run is changed. A sampler is held to what a single draw can show,
@@ -50,38 +50,38 @@ def check_parts(work: Assembly) -> None:
     PluginError
         Naming the component, its plugin and version, what it gave and what was expected.
     """
-    if len(work.train) < 2:
+    if len(assembly.train) < 2:
         return
-    tables, pair = work.runfile, _on_cpu(work.pair)
+    tables, pair = assembly.runfile, _on_cpu(assembly.pair)
     bridge = pair.bridge
-    for table, data in _distinct(work):
-        with _held(work, "dataset", table, "check_dataset"):
+    for table, data in _distinct(assembly):
+        with _held(assembly, "dataset", table, "check_dataset"):
             check_dataset(data, bridge)
-    rows = range(min(EXAMPLES, len(work.train)))
-    batch, example = work.train.batch(rows), work.train.example(0)
-    with _held(work, "bridge", tables.bridge.name, "check_bridge"):
+    rows = range(min(EXAMPLES, len(assembly.train)))
+    batch, example = assembly.train.batch(rows), assembly.train.example(0)
+    with _held(assembly, "bridge", tables.bridge.name, "check_bridge"):
         check_bridge(bridge, batch, pair.downstream, example=example)
     base = bridge.base(batch)
     states = bridge.grid.states[[bridge.grid.start, 0, -1]].to(base)  # targets at no adjustment may all be alike
     condition = bridge.condition(batch, bridge.admit(bridge.reference(base, states)))
-    with _held(work, "task", tables.downstream.name, "check_task", "downstream task"):
+    with _held(assembly, "task", tables.downstream.name, "check_task", "downstream task"):
         check_task(pair.downstream, condition.input, condition.target)
     seen = {name: tensor for name, tensor in batch.items() if name not in bridge.annotation}
     with (
-        _held(work, "task", tables.upstream.name, "check_task", "upstream task"),
+        _held(assembly, "task", tables.upstream.name, "check_task", "upstream task"),
         reads_no_annotation(bridge, "it"),
     ):
         check_task(pair.upstream, seen, base)
-    for name, term in work.estep.terms.items():
-        with _held(work, "proposal", name, "check_proposal_term"):
+    for name, term in assembly.estep.terms.items():
+        with _held(assembly, "proposal", name, "check_proposal_term"):
             check_proposal_term(term, batch, bridge, name=name)
-    component = work.registry.find("sampler", tables.sampler.name)
+    component = assembly.registry.find("sampler", tables.sampler.name)
     assert isinstance(component, SamplerComponent)  # the registry refuses any other record of this kind
-    with _held(work, "sampler", component.name, "check_sampler"):
-        hold_sampler(work.estep.sampler, "on a random posterior", _random_posterior(bridge.grid))
-    prediction = make_predictor(pair, tables).predict_batch(work.train.batch([0]), [example])[0]
-    for name, metric in work.metrics.items():
-        with _held(work, "metric", name, "check_metric"):
+    with _held(assembly, "sampler", component.name, "check_sampler"):
+        hold_sampler(assembly.estep.sampler, "on a random posterior", _random_posterior(bridge.grid))
+    prediction = make_predictor(pair, tables).predict_batch(assembly.train.batch([0]), [example])[0]
+    for name, metric in assembly.metrics.items():
+        with _held(assembly, "metric", name, "check_metric"):
             check_metric(metric, prediction, example)
 
 
@@ -90,11 +90,11 @@ def _on_cpu(pair: Pair) -> Pair:
     return attrs.evolve(pair, upstream=upstream, downstream=downstream, device=torch.device("cpu"))
 
 
-def _distinct(work: Assembly) -> Iterator[tuple[str, Dataset]]:
+def _distinct(assembly: Assembly) -> Iterator[tuple[str, Dataset]]:
     """Give each data set of at least two examples with its component's name."""
-    tables = {"train": work.runfile.data.train, "validation": work.runfile.data.validation}
-    for split, data in work.data.items():
-        table = {**tables, "test": work.runfile.data.test}[split]
+    tables = {"train": assembly.runfile.data.train, "validation": assembly.runfile.data.validation}
+    for split, data in assembly.data.items():
+        table = {**tables, "test": assembly.runfile.data.test}[split]
         if table is not None and len(data) >= 2:
             yield table.name, data
 
@@ -109,9 +109,9 @@ def _random_posterior(grid: LatentGrid) -> Posterior:
 
 
 @contextmanager
-def _held(work: Assembly, kind: str, name: str, check: str, title: str = "") -> Iterator[None]:
+def _held(assembly: Assembly, kind: str, name: str, check: str, title: str = "") -> Iterator[None]:
     """Turn what a check finds into an error for the user that names the part."""
-    source = work.registry.source(kind, name)
+    source = assembly.registry.source(kind, name)
     what = f"the {title or KINDS[kind].title} '{name}' of {source}"
     try:
         yield
