@@ -20,6 +20,7 @@ from jointtask.em.optimizer import TaskOptimizer
 from jointtask.em.pair import Pair
 from jointtask.em.presence import presence
 from jointtask.em.processes import ALONE, World
+from jointtask.em.scaling import LossScale
 from jointtask.registry.unchanged import Unchanged
 
 __all__ = ["MStep", "Step", "epoch_order", "train_batch"]
@@ -40,12 +41,15 @@ class MStep:
     microbatch : int
         Largest number of examples in one forward and backward pass; 0 is the whole batch. The gradients of all passes
         are added up before the step.
+    scale : LossScale or None
+        The scale of the loss, in float16.
     """
 
     optimizers: Mapping[str, TaskOptimizer]
     seed: int = 0
     world: World = ALONE
     microbatch: int = 0
+    scale: LossScale | None = None
 
 
 class Step(NamedTuple):
@@ -57,7 +61,7 @@ class Step(NamedTuple):
         What was minimised - the weighted energies, or what a task has in their place (`SurrogateTask`) - summed over
         the whole batch; not of a network whose parameters are all frozen, which is not run.
     gradient_norms : dict of str to float
-        Norm of the gradient over this process's examples, before clipping.
+        Norm of the gradient over this process's examples, before clipping; in float16, not of one that overflowed.
     """
 
     losses: dict[str, float]
@@ -93,7 +97,8 @@ def train_batch(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, refer
     Raises
     ------
     NonFiniteError
-        If a loss or a gradient is not finite; no weight is changed then.
+        If a loss or a gradient is not finite; no weight is changed then. In float16, a network whose gradient
+        overflowed keeps its weights, and the scale of the loss is halved.
     """
     for optimizer in mstep.optimizers.values():
         optimizer.zero_grad()
@@ -103,13 +108,16 @@ def train_batch(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, refer
         with single:
             losses = _losses(pair, mstep, epoch, part, reference[rows])
         total: Any = part.share * sum(value.mean() for value in losses.values())
-        total.backward()
+        (total if mstep.scale is None else mstep.scale.scaled(total)).backward()
         for role, value in losses.items():
             sums[role] = sums.get(role, 0.0) + (float(value.detach().sum()) if batch.share else 0.0)
-    norms = _gradient_norms(pair, batch.ids)
+    norms = _gradient_norms(pair, batch.ids, mstep.scale)
     mstep.world.add_gradients(pair.modules.values())
-    for optimizer in mstep.optimizers.values():
-        optimizer.step()
+    if mstep.scale is None:
+        for optimizer in mstep.optimizers.values():
+            optimizer.step()
+    else:
+        mstep.scale.step(mstep.optimizers.values())
     return Step(mstep.world.total(sums), norms)
 
 
@@ -154,13 +162,15 @@ def _losses(pair: Pair, mstep: MStep, epoch: int, batch: ExampleBatch, reference
     return losses
 
 
-def _gradient_norms(pair: Pair, ids: Sequence[str]) -> dict[str, float]:
-    """Return the norm of each network's gradient, by role; raise if one is not finite."""
+def _gradient_norms(pair: Pair, ids: Sequence[str], scale: LossScale | None) -> dict[str, float]:
+    """Return the norm of each network's gradient, by role; raise if one is not finite, or with a scale leave it out."""
     norms = {}
     for role, module in pair.modules.items():
         parts = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
         if parts:
-            norm = torch.stack(parts).norm()
+            norm = torch.stack(parts).norm() / (1.0 if scale is None else scale.value)
+            if scale is not None and not bool(torch.isfinite(norm)):
+                continue
             require_finite(norm.expand(len(ids)), ids, f"the gradient of {pair.names[role]}")
             norms[role] = float(norm)
     return norms

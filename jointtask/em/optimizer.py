@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from jointtask.api.errors import ConfigError, PluginError, RunError
 from jointtask.api.optimizer import OptimizerFactory, Schedule
 from jointtask.api.task import Task
+from jointtask.em.slots import fits, placed
 from jointtask.runfile.schema import OptimizerTable
 
 __all__ = ["Plan", "TaskOptimizer", "make_optimizer"]
@@ -167,8 +168,14 @@ class TaskOptimizer:
         for parameter in self._parameters.values():
             parameter.grad = None
 
-    def step(self) -> None:
+    def step(self, scaler: torch.amp.GradScaler | None = None) -> None:
         """Move the parameters along their gradients.
+
+        Parameters
+        ----------
+        scaler : torch.amp.GradScaler, optional
+            Divides the gradients by the scale of the loss, and leaves the step out where one is not finite; the step
+            counts in the schedule all the same.
 
         Raises
         ------
@@ -177,13 +184,18 @@ class TaskOptimizer:
         """
         if self.steps == 0:
             self._require_gradients()
+        if scaler is not None and self._optimizer is not None:
+            scaler.unscale_(self._optimizer)
         if self._table.clip > 0:
             torch.nn.utils.clip_grad_norm_(self._parameters.values(), self._table.clip)
         if self._optimizer is not None:
             factor = self._factor()
             for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
                 group["lr"] = rate * factor
-            self._optimizer.step()
+            if scaler is None:
+                self._optimizer.step()
+            else:
+                scaler.step(self._optimizer)
         self.steps += 1
 
     def _factor(self) -> float:
@@ -241,10 +253,10 @@ class TaskOptimizer:
                 numbers[int(name[1:]), slot] = value.item()
                 continue
             parameter = self._parameters.get(name)
-            if parameter is None or not _fits(value, parameter):
+            if parameter is None or not fits(value, parameter):
                 raise RunError(f"the saved optimizer state does not fit {self._name}: {key} {tuple(value.shape)}")
             slot, _, number = slot.partition("#")
-            slots[name][slot] = value.item() if number else _placed(value, slot, parameter)
+            slots[name][slot] = value.item() if number else placed(value, slot, parameter)
         self.steps = int(state[_STEPS])
         if self._optimizer is not None:
             for name, parameter in self._parameters.items():
@@ -274,21 +286,6 @@ class TaskOptimizer:
                 cause="they do not take part in the energy, so they would never learn",
                 remedy="mend the network, or freeze them: a rate of 0 for their group in optimizer.rates",
             )
-
-
-def _fits(value: Tensor, parameter: nn.Parameter) -> bool:
-    """Say whether a slot can be a parameter's: of its shape, or of one that extends to it, as of a factored moment."""
-    if value.ndim > parameter.ndim:
-        return False
-    ends = zip(reversed(value.shape), reversed(parameter.shape), strict=False)
-    return all(size in (1, whole) for size, whole in ends)
-
-
-def _placed(value: Tensor, slot: str, parameter: nn.Parameter) -> Tensor:
-    """Return a slot as the optimizer would have made it: a layout other than the parameter's rounds differently."""
-    if value.shape == parameter.shape and not (value.ndim == 0 and slot == "step"):
-        return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-    return value.clone() if slot == "step" else value.to(parameter.device, copy=True)
 
 
 def _is_bias(name: str) -> bool:

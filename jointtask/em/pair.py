@@ -109,7 +109,8 @@ class Pair:
         return self.downstream_weight * _loss(self.downstream)(prediction, target)
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16)
+        lower = self.precision != torch.float32
+        return torch.autocast(self.device.type, dtype=self.precision if lower else torch.bfloat16, enabled=lower)
 
 
 def _loss(task: Any) -> Callable[[Prediction, Any], Tensor]:

@@ -15,6 +15,7 @@ from jointtask.em.diagnostics import Diagnostics
 from jointtask.em.latents import Latents
 from jointtask.em.optimizer import TaskOptimizer
 from jointtask.em.pair import Pair
+from jointtask.em.scaling import LossScale
 from jointtask.tools.tensorfile import digest
 
 __all__ = ["Checkpoint", "State"]
@@ -78,6 +79,8 @@ class State:
         Seconds of the unfinished round, by phase.
     timing : list of dict
         Seconds of the finished rounds, by round and phase.
+    scale : LossScale or None
+        Scale of the loss, in float16.
     validated : dict of str to ScoreRecord
         Scores on the validation data after the warm-up ("start") and after the last finished round ("latest").
     """
@@ -100,6 +103,7 @@ class State:
     history: list[RoundRecord] = Factory(list)
     clock: dict[str, float] = Factory(dict)
     timing: list[dict[str, Any]] = Factory(list)
+    scale: LossScale | None = None
     validated: dict[str, ScoreRecord] = Factory(dict)
 
     def checkpoint(self) -> Checkpoint:
@@ -117,6 +121,8 @@ class State:
         state: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         state |= {"record": asdict(self.record), "history": [asdict(record) for record in self.history]}
         state["validated"] = {name: asdict(scores) for name, scores in self.validated.items()}
+        if self.scale is not None:
+            state["scale"] = self.scale.state()
         return Checkpoint(tensors=tensors, state=state)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -127,6 +133,8 @@ class State:
         self.record = structure(checkpoint.state["record"], RoundRecord)
         self.history = structure(checkpoint.state["history"], list[RoundRecord])
         self.validated = structure(checkpoint.state["validated"], dict[str, ScoreRecord])
+        if self.scale is not None:
+            self.scale.restore(checkpoint.state["scale"])
         for role, module in self.pair.modules.items():
             module.load_state_dict(_under(checkpoint.tensors, f"model.{role}."))
         for role, optimizer in self.optimizers.items():

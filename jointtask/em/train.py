@@ -135,7 +135,7 @@ def maximise(assembly: Assembly, examples: Examples, state: State, autosave: Aut
     """
     pair, runfile, total = assembly.pair, assembly.runfile, len(part)
     order = part.positions[epoch_order(runfile.run.seed, state.epoch, total)]
-    mstep = MStep(state.optimizers, runfile.run.seed, assembly.world, runfile.em.microbatch)
+    mstep = MStep(state.optimizers, runfile.run.seed, assembly.world, runfile.em.microbatch, state.scale)
     if state.offset == 0:
         state.sums = {}
     label = f"round {state.round}: M-step" if state.round > 0 else "warm-up"

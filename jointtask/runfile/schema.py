@@ -69,8 +69,9 @@ class RunTable:
     device: Literal["auto", "cpu", "cuda", "mps"] = setting(
         "auto", "device of the networks; a named one is a demand: the run fails where it is absent"
     )
-    precision: Literal["float32", "bfloat16"] = setting(
-        "float32", "precision of the networks' forward passes; energies are always float32 or better"
+    precision: Literal["float32", "bfloat16", "float16"] = setting(
+        "float32",
+        "precision of the networks' forward passes; energies are always float32 or better; float16 needs a CUDA device",
     )
     channels_last: bool = setting(False, "whether images lie channels last in memory")
     threads: int = setting(0, "number of CPU threads; 0 leaves it to torch", ge=0, le=_PROCESSORS)

@@ -27,7 +27,7 @@ from jointtask.registry.contract_metric import distinct_summaries
 from jointtask.registry.registry import Registry
 from jointtask.runfile.schema import RunFile, RunTable, Table
 from jointtask.running.beside import build_beside
-from jointtask.running.device import resolve_device
+from jointtask.running.device import precision_on, require_precision, resolve_device
 from jointtask.running.overlap import overlaps
 from jointtask.running.preflight import require_conforming
 from jointtask.running.try_metrics import try_metrics
@@ -64,6 +64,7 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
         If a component cannot be built from its settings.
     """
     context = make_context(runfile.run, progress, world=world)
+    require_precision(runfile.run.precision, context.device)
 
     def data(split: str, table: Table | None) -> Dataset | None:
         return None if table is None else read_data(split, table, registry, context)
@@ -154,7 +155,7 @@ def assemble_pair(runfile: RunFile, registry: Registry, context: Context) -> tup
         device=context.device,
         upstream_weight=runfile.upstream.weight,
         downstream_weight=runfile.downstream.weight,
-        precision=torch.bfloat16 if runfile.run.precision == "bfloat16" else torch.float32,
+        precision=precision_on(runfile.run.precision, context.device),
         downstream_batch=runfile.em.downstream_batch,
         names={
             "data": "the data set",  # a trained pair may be used where its training data is not

@@ -8,7 +8,9 @@ import torch
 
 from jointtask.api.errors import ConfigError
 
-__all__ = ["device_name", "resolve_device"]
+__all__ = ["device_name", "precision_on", "require_precision", "resolve_device"]
+
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 def resolve_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> torch.device:
@@ -29,6 +31,29 @@ def resolve_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> torch.devic
             remedy="use another device, or 'auto' to take the best one present",
         )
     return torch.device(wanted)
+
+
+def require_precision(precision: Precision, device: torch.device) -> None:
+    """Require a device that trains in a precision.
+
+    Raises
+    ------
+    ConfigError
+        If it is float16, and the device no CUDA device.
+    """
+    if precision == "float16" and device.type != "cuda":
+        raise ConfigError(
+            f"run.precision is 'float16', and the device is {device.type}",
+            cause="only CUDA devices are fast in float16; its range is so small that the loss has to be scaled",
+            remedy="set run.precision to 'bfloat16' or 'float32', or use a CUDA device",
+        )
+
+
+def precision_on(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the type of the forward passes on a device: what was trained in float16 is float32 where that is slow."""
+    if precision == "float16" and device.type != "cuda":
+        return torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
 
 
 def device_name(device: torch.device) -> str:

@@ -17,6 +17,7 @@ from jointtask.em.batches import Examples
 from jointtask.em.kept import over
 from jointtask.em.latents import Latents
 from jointtask.em.processes import ALONE, World
+from jointtask.em.scaling import loss_scale
 from jointtask.em.state import Checkpoint, State
 from jointtask.em.train import train
 from jointtask.registry.attribution import attributed
@@ -160,6 +161,7 @@ def new_state(assembly: Assembly) -> State:
         pair=pair,
         optimizers=assemble_optimizers(assembly, epochs, steps),
         latents=Latents.empty(len(assembly.train), assembly.estep.draws, pair.bridge.grid.dimensions),
+        scale=loss_scale(pair),
     )
 
 

@@ -14,6 +14,7 @@ from jointtask.em.batches import Examples
 from jointtask.em.estep import require_usable
 from jointtask.em.finite import NonFiniteError
 from jointtask.em.mstep import MStep, epoch_order, train_batch
+from jointtask.em.scaling import loss_scale
 from jointtask.running.assemble import assemble_optimizers
 
 __all__ = ["try_training"]
@@ -46,7 +47,7 @@ def try_training(assembly: Assembly) -> float:
     steps = -(-total // em.batch_size)
     epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
     optimizers = assemble_optimizers(attrs.evolve(assembly, pair=pair), epochs, steps)
-    mstep = MStep(optimizers, seed, microbatch=em.microbatch)
+    mstep = MStep(optimizers, seed, microbatch=em.microbatch, scale=loss_scale(pair))
     examples = Examples(assembly.train, {}, assembly.runfile, assembly.context, pair.names["data"])
     pair.train(True)
     taken: list[float] = []
