@@ -80,11 +80,6 @@ def jointtask_tasks() -> list[Component]:
 
 
 @hookimpl
-def jointtask_proposal_terms() -> list[Component]:
-    return [Component("prepared", NoSettings, lambda settings, context: Prepared(), "nothing preferred")]
-
-
-@hookimpl
 def jointtask_datasets() -> list[Component]:
     def build(settings: BumpData, context: Any) -> Bumps:
         _called("data")
@@ -111,3 +106,8 @@ def jointtask_panels() -> list[PanelComponent]:
 @hookimpl
 def jointtask_run_finished(record: Any) -> None:
     _called("observer")
+
+
+@hookimpl
+def jointtask_proposal_terms() -> list[Component]:
+    return [Component("prepared", NoSettings, lambda settings, context: Prepared(), "nothing preferred")]

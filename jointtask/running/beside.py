@@ -25,10 +25,8 @@ def build_beside(runfile: RunFile, registry: Registry, context: Context) -> Mapp
 
     Parameters
     ----------
-    runfile : RunFile
-        The run file.
-    registry : Registry
-        The components that it can name.
+    runfile, registry : RunFile, Registry
+        The run file, and the components that it can name.
     context : Context
         The context of the run. A trivial predictor that cannot be built, as for lack of an annotation, is left out,
         with a line that says so: nobody asked for it.

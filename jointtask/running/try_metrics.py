@@ -16,10 +16,7 @@ __all__ = ["try_metrics"]
 def try_metrics(assembly: Assembly) -> None:
     """Predict the first example that would be scored, with the networks as they are, and score it.
 
-    Parameters
-    ----------
-    assembly : Assembly
-        The run; nothing in it is changed.
+    Nothing in the run is changed.
 
     Raises
     ------

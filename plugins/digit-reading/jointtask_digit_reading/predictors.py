@@ -43,10 +43,7 @@ def mean_digits(settings: NoSettings, context: Context) -> Callable[[Scene], Rea
 def commonest_digit(settings: NoSettings, context: Context) -> Callable[[Scene], Reading]:
     """Build `commonest-digit`: the share of each training digit, and the mean direction of the annotated angles.
 
-    Raises
-    ------
-    ConfigError
-        If there is no training data to learn from.
+    It learns from training data and raises `ConfigError` without, as `mean_digits` does.
     """
     batch = _annotated(context, "commonest-digit")
     share = torch.bincount(batch["digit"], minlength=10).float() / len(batch["digit"])

@@ -43,14 +43,7 @@ class EfficientNetLite(nn.Module):
     variant : str
         "efficientnet-lite0" or "efficientnet-lite2".
     strides : sequence of int
-        Strides of the maps, ascending, among 4, 8, 16 and 32. Blocks after the last map are not made.
-
-    Attributes
-    ----------
-    channels : tuple of int
-        Number of channels of the maps at each stride.
-    scale : InputScale
-        Scale of the images.
+        As of `MobileNetV2`, like the attributes `channels` and `scale`.
 
     Notes
     -----
