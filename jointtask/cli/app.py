@@ -66,7 +66,7 @@ class _PluginCommand(TyperCommand):
     def _load(self) -> Any:
         from importlib import import_module
 
-        from jointtask.registry.plugins import reason
+        from jointtask.registry.sources import reason
 
         command: Command = self._entry.item
         module, _, name = command.target.partition(":")

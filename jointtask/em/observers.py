@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jointtask.api.observer import Observer
-from jointtask.registry.plugins import reason
+from jointtask.registry.sources import reason
 
 __all__ = ["Observers"]
 

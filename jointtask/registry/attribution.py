@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from jointtask.api.errors import PluginError, RunError, UserError
-from jointtask.registry.plugins import CORE, Plugins, Source, reason
+from jointtask.registry.sources import CORE, Plugins, Source, reason
 
 if TYPE_CHECKING:
     from jointtask.api.component import Component

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from jointtask.api.errors import ConfigError, PluginError
 from jointtask.registry.hooks import make_manager, verify_hooks
-from jointtask.registry.plugins import CORE, Failure, Plugins, Source, reason
+from jointtask.registry.sources import CORE, Failure, Plugins, Source, reason
 from jointtask.registry.version import why_unsupported
 
 __all__ = ["DISABLE", "GROUP", "code_digest", "load_one_more", "load_plugins"]

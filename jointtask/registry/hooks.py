@@ -10,7 +10,7 @@ import pluggy
 
 from jointtask.api.errors import PluginError, did_you_mean
 from jointtask.registry import hookspecs
-from jointtask.registry.plugins import Plugins, Source, reason
+from jointtask.registry.sources import Plugins, Source, reason
 
 __all__ = ["HOOKS", "implementations", "make_manager", "notify", "verify_hooks"]
 

@@ -13,7 +13,7 @@ from jointtask.registry.attribution import BuiltParts, with_contract
 from jointtask.registry.discover import code_digest, load_one_more, load_plugins
 from jointtask.registry.hooks import implementations, notify
 from jointtask.registry.kinds import COMMAND, KINDS, TRIAL, Kind
-from jointtask.registry.plugins import CORE, Failure, Plugins, Source, reason
+from jointtask.registry.sources import CORE, Failure, Plugins, Source, reason
 from jointtask.registry.verify import verify
 from jointtask.tools.text import shortened
 

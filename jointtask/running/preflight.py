@@ -15,7 +15,7 @@ from jointtask.api.task import Batch, SurrogateTask
 from jointtask.api.tree import leaves
 from jointtask.em.pair import Pair
 from jointtask.registry.attribution import remedy
-from jointtask.registry.plugins import reason
+from jointtask.registry.sources import reason
 from jointtask.runfile.schema import RunFile
 
 if TYPE_CHECKING:

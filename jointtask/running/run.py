@@ -21,7 +21,7 @@ from jointtask.em.scaling import loss_scale
 from jointtask.em.state import Checkpoint, State
 from jointtask.em.train import train
 from jointtask.registry.attribution import attributed
-from jointtask.registry.plugins import reason
+from jointtask.registry.sources import reason
 from jointtask.report.rounds import RoundLines
 from jointtask.runfile.load import dump
 from jointtask.runfile.schema import RunFile

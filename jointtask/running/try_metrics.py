@@ -8,7 +8,7 @@ from jointtask.api.errors import PluginError, UserError
 from jointtask.em.assembly import Assembly
 from jointtask.em.predict import make_predictor
 from jointtask.registry.attribution import remedy
-from jointtask.registry.plugins import reason
+from jointtask.registry.sources import reason
 
 __all__ = ["try_metrics"]
 

@@ -18,7 +18,7 @@ from jointtask.em.pair import Pair
 from jointtask.em.predict import make_predictor
 from jointtask.registry.attribution import remedy
 from jointtask.registry.kinds import KINDS
-from jointtask.registry.plugins import reason
+from jointtask.registry.sources import reason
 from jointtask.testing.bridges import check_bridge
 from jointtask.testing.datasets import check_dataset
 from jointtask.testing.expect import reads_no_annotation

@@ -10,8 +10,8 @@ from toy import run_file
 from jointtask.api.component import Component, NoSettings
 from jointtask.api.errors import ConfigError
 from jointtask.registry.discover import load_plugins
-from jointtask.registry.plugins import Source
 from jointtask.registry.registry import Entry, Registry, load_registry
+from jointtask.registry.sources import Source
 from jointtask.runfile.load import load
 from jointtask.running.check import check, unread_settings
 from jointtask.running.evaluate import default_metrics, evaluate_run

@@ -1,4 +1,4 @@
-"""Records of plugins that were found: where each comes from, and what of them is used."""
+"""Records of plugins: where each comes from, and what of it is used."""
 
 from __future__ import annotations
 
