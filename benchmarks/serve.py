@@ -117,13 +117,11 @@ def main(
         finally:
             server.send_signal(signal.SIGINT)
     print(f"{requests} requests of {clients} clients at once, {threads} threads, model {model}; {machine()}")
-    print(
-        f"statuses {dict(sorted(load.statuses.items()))}; {requests / taken:.1f} a second; seconds of an answer: median"
-    )
-    print(f"{statistics.median(load.seconds):.2f}, longest {max(load.seconds):.2f}")
-    print(
-        f"MiB resident: {idle:.0f} before, {' '.join(f'{size:.0f}' for size in along)} at each tenth, {peak:.0f} at most"
-    )
+    middle, longest = statistics.median(load.seconds), max(load.seconds)
+    tenths = " ".join(f"{size:.0f}" for size in along)
+    print(f"statuses {dict(sorted(load.statuses.items()))}; {requests / taken:.1f} answers a second")
+    print(f"seconds of an answer: median {middle:.2f}, longest {longest:.2f}")
+    print(f"MiB resident: {idle:.0f} before, {tenths} at each tenth, {peak:.0f} at most")
     differing = sum(len(found) > 1 for found in load.answers.values())
     print(f"{len(load.answers)} different questions, of which {differing} had more than one answer")
     if along[-1] - along[0] > MOST_GROWTH or differing or not set(load.statuses) <= {200, 400, 422}:

@@ -27,8 +27,8 @@ class PanelExample:
         Reference before and after adjustment; None for an example that the E-step has not seen.
     prediction : Any
         Result of `finish` through the predicted reference.
-    scores : mapping of str to float
-        Scores of the example by metric name.
+    scores : mapping of str to str
+        Scores of the example, named and written as the report's tables do.
     """
 
     example: Any
@@ -37,7 +37,7 @@ class PanelExample:
     base: Tensor | None
     estimate: Tensor | None
     prediction: Any
-    scores: Mapping[str, float]
+    scores: Mapping[str, str]
 
 
 @frozen(eq=False)
@@ -51,12 +51,15 @@ class PanelData:
     worst : sequence of PanelExample
         Test examples with the worst scores, the worst first.
     worst_by : str
-        Name of the metric that `worst` follows.
+        Name of the score that `worst` and `best` follow.
+    best : sequence of PanelExample
+        Test examples with the best scores, the best first; none of them is among `worst`.
     """
 
     fixed: Sequence[PanelExample]
     worst: Sequence[PanelExample]
     worst_by: str
+    best: Sequence[PanelExample] = ()
 
 
 @frozen

@@ -103,9 +103,8 @@ def outcome(record: RunRecord) -> list[str]:
         seen = f"{difference.bounds}, paired over {text.count(difference.examples)} {difference.data} examples"
         after = f"After {rounds} {'round' if rounds == 1 else 'rounds'} of joint training"
         if difference.within_noise:
-            sentences.append(
-                f"{after}, {name} is within noise of {start}: {difference.amount}{unit} (95 % interval {seen})."
-            )
+            found = f"{difference.amount}{unit} (95{text.PERCENT} interval {seen})"
+            sentences.append(f"{after}, {name} is within noise of {start}: {found}.")
         else:
             size = text.score(abs(difference.mean), difference.column.percent)
             sentences.append(f"{after}, {name} is {difference.verdict} than {start} by {size}{unit} ({seen}).")

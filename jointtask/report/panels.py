@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from jointtask.em.batches import Examples
 from jointtask.em.latents import Latents
 from jointtask.em.predict import Predictor
 from jointtask.registry.attribution import tolerated
+from jointtask.tools import text
 
 __all__ = ["draw_fixed", "draw_panels"]
 
@@ -38,16 +40,17 @@ def draw_panels(
     latents : Latents
         Estimates of the training examples.
     record : RunRecord
-        Record with the scores, which decide the worst cases.
+        Record with the scores, which decide the worst and the best cases.
     """
     components = _components(assembly)
     if not components:
         return []
-    worst, worst_by = _worst(assembly, record)
+    ranked, by = _ranked(assembly, record)
     data = PanelData(
         fixed=_fixed(assembly, predictor, examples, latents, SHOWN),
-        worst=[_scored_example(assembly, predictor, position) for position in worst],
-        worst_by=worst_by,
+        worst=[_scored_example(assembly, predictor, position) for position in ranked[:SHOWN]],
+        worst_by=by,
+        best=[_scored_example(assembly, predictor, position) for position in ranked[SHOWN:][: -SHOWN - 1 : -1]],
     )
     return _drawn(assembly, components, data)
 
@@ -120,7 +123,6 @@ def _shown(
     frames = predictor.predict_frames(batch, [example.id])
     prediction = predictor.finish(frames, [example])[0]
     scores = {name: metric.score(prediction, example) for name, metric in assembly.metrics.items()}
-    names = score_names(assembly.metrics)
     return PanelExample(
         example=example,
         batch={name: tensor.cpu() for name, tensor in batch.items()},
@@ -128,12 +130,24 @@ def _shown(
         base=base,
         estimate=estimate,
         prediction=prediction,
-        scores={names[name]: value for name, value in scores.items() if isinstance(value, float)},
+        scores=_as_in_tables(assembly.metrics, scores),
     )
 
 
-def _worst(assembly: Assembly, record: RunRecord) -> tuple[Sequence[int], str]:
-    """Return the positions of the examples with the worst leading score, worst first, and that metric's name."""
+def _as_in_tables(metrics: Mapping[str, Metric], scores: Mapping[str, Any]) -> dict[str, str]:
+    """Return the scores of one example as the tables name and write them."""
+    names = score_names(metrics)
+    written = {}
+    for name, value in scores.items():
+        if isinstance(value, float):
+            percent = next(iter(metrics[name].summaries.values())).percent
+            known = percent and math.isfinite(value)
+            written[names[name]] = text.score(value, percent) + (text.PERCENT if known else "")
+    return written
+
+
+def _ranked(assembly: Assembly, record: RunRecord) -> tuple[Sequence[int], str]:
+    """Return the positions of the examples by the leading score, worst first, and that score's name."""
     ours = next((line for line in record.scores if line.predictor == OWN), None)
     if ours is None or not ours.per_example:
         return [], ""
@@ -145,7 +159,7 @@ def _worst(assembly: Assembly, record: RunRecord) -> tuple[Sequence[int], str]:
         for position, value in enumerate(values.values())
         if value == value
     )
-    return [position for _, position in ranked[:SHOWN]], score_names(assembly.metrics)[name]
+    return [position for _, position in ranked], score_names(assembly.metrics)[name]
 
 
 def score_names(metrics: Mapping[str, Metric]) -> dict[str, str]:

@@ -39,11 +39,11 @@ def finite(value: float | None) -> float:
 
 
 def score(value: float | None, percent: bool) -> str:
-    """Write a score: times 100 with two decimals if it is shown in percent, else with four."""
+    """Write a score: times 100 with two decimals if it is shown in percent, else with four; never as -0."""
     finite_value = finite(value)
     if math.isnan(finite_value):
         return MISSING
-    return f"{100 * finite_value:.2f}" if percent else f"{finite_value:.4f}"
+    return f"{100 * finite_value:z.2f}" if percent else f"{finite_value:z.4f}"
 
 
 def number(value: float | None) -> str:

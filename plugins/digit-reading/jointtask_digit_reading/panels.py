@@ -152,5 +152,5 @@ def _probabilities(axes: Axes, reading: Reading, digit: int) -> None:
 
 def _title(item: PanelExample) -> str:
     read = f"{item.example.digit} read as {item.prediction.digit}"
-    scores = (f"{metric} {value:.4g}" for metric, value in item.scores.items())
+    scores = (f"{metric} {value}" for metric, value in item.scores.items())
     return "   ".join([item.example.id, read, *scores])

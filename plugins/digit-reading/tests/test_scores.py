@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ def panel_example(*, adjusted: bool = True) -> PanelExample:
         base=torch.tensor([seen.annotated]) if adjusted else None,
         estimate=torch.tensor([seen.annotated + 15]) if adjusted else None,
         prediction=reading(seen.digit, seen.angle),
-        scores={"digit-accuracy": 1.0, "angle-error": math.nan},
+        scores={"digit-accuracy": "100.00", "angle-error": "3.2500"},
     )
 
 

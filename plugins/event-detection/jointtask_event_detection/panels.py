@@ -136,4 +136,4 @@ def _ends(item: PanelExample, interval: _Interval) -> NDArray[np.float32] | None
 
 
 def _title(item: PanelExample) -> str:
-    return "   ".join([item.example.id, *(f"{metric} {value:.3f}" for metric, value in item.scores.items())])
+    return "   ".join([item.example.id, *(f"{metric} {value}" for metric, value in item.scores.items())])

@@ -70,7 +70,7 @@ def panel_example(*, adjusted: bool = True) -> PanelExample:
         base=marked if adjusted else None,
         estimate=marked + 12 if adjusted else None,
         prediction=Detection(seen.label.astype(np.float32), seen.marked),
-        scores={"sample-f1": 0.5, "interval-iou": 0.25},
+        scores={"sample-f1": "0.5", "interval-iou": "0.25"},
     )
 
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from jointtask.api import Context, Draw, NoSettings, Panel, PanelData, PanelExample
+from jointtask_object_extraction.extract.alpha import make_alpha
 from jointtask_object_extraction.photograph import FRAME
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ TILE = 200
 _DPI, _GAP, _TOP, _LABEL = 100, 8, 46, 22  # layout, in pixels
 
 _BOUNDARIES = "superpixel-boundary"  # the proposal term whose prepared maps are drawn
+_GROUND = 200  # grey level behind cut-outs
 _VERMILION, _SKY, _YELLOW, _BLUE = (213, 94, 0), (86, 180, 233), (240, 228, 66), (0, 114, 178)  # Okabe and Ito
 
 Image = NDArray[np.uint8]
@@ -55,7 +57,7 @@ def draw(data: PanelData) -> list[Panel]:
     """Draw photographs and what was extracted from them: examples are `Photograph`, predictions `Extraction`.
 
     References are half-open (x1, y1, x2, y2) in frame units. Superpixel boundaries are drawn where the batch has them.
-    Without fixed or worst examples there is no panel of them.
+    Without fixed, worst or best examples there is no panel of them.
     """
     panels = []
     if data.fixed:
@@ -71,14 +73,19 @@ def draw(data: PanelData) -> list[Panel]:
             )
         caption = f"Training examples, the same in every report of this run: {seen} ({_LEGEND})."
         panels.append(Panel("Training examples", caption, _sheet(data.fixed, columns, [_PREDICTED, _BASE, _ESTIMATE])))
-    if data.worst:
-        columns = [("predicted box", _boxes), ("annotated mask", _annotated)]
-        columns += [("predicted mask", _predicted), ("difference", _difference)]
-        caption = (
-            f"The test examples with the worst {data.worst_by}, worst first: what the run does not handle yet. "
-            f"In the difference, {_LEGEND}."
-        )
-        panels.append(Panel(f"Worst cases by {data.worst_by}", caption, _sheet(data.worst, columns, [_PREDICTED])))
+    columns = [("predicted box", _boxes), ("annotated mask", _annotated), ("predicted mask", _predicted)]
+    columns += [("difference", _difference), ("cut-out", _cutout)]
+    for kind, items, meaning in (
+        ("worst", data.worst, "what the run does not handle yet"),
+        ("best", data.best, "what it handles"),
+    ):
+        if items:
+            caption = (
+                f"The test examples with the {kind} {data.worst_by}, {kind} first: {meaning}. In the difference, "
+                f"{_LEGEND}; the cut-out is what jointtask extract writes, on grey."
+            )
+            title = f"{kind.capitalize()} cases by {data.worst_by}"
+            panels.append(Panel(title, caption, _sheet(items, columns, [_PREDICTED])))
     return panels
 
 
@@ -181,6 +188,12 @@ def _difference(item: PanelExample, size: Size) -> _Drawn:
     return _resize(shown, size), ()
 
 
+def _cutout(item: PanelExample, size: Size) -> _Drawn:
+    image = item.example.image
+    alpha = make_alpha(image, np.nan_to_num(item.prediction.probability).astype(np.float32))[..., None]
+    return _resize(np.rint(alpha * image + (1 - alpha) * _GROUND).astype(np.uint8), size) & np.uint8(0xFC), ()
+
+
 def _photograph(item: PanelExample, size: Size) -> Image:
     # Two bits less than a screen can show take a third off the file.
     shown: Image = _resize(item.example.image, size) & np.uint8(0xFC)
@@ -231,7 +244,7 @@ def _edge() -> list[Any]:
 def _title(item: PanelExample) -> str:
     name = "".join(c if c.isprintable() and ord(c) < 0x250 else ascii(c)[1:-1] for c in item.example.id)
     name = name if len(name) <= 60 else f"{name[:28]}…{name[-31:]}"
-    return "   ".join([name, *(f"{metric} {value:.3f}" for metric, value in list(item.scores.items())[:4])])
+    return "   ".join([name, *(f"{metric} {value}" for metric, value in list(item.scores.items())[:4])])
 
 
 def _write(axes: Axes, left: float, top: float, text: str, **style: Any) -> None:

@@ -38,7 +38,7 @@ def example(
         base=torch.tensor(BOX) if adjusted else None,
         estimate=torch.tensor(BOX) + torch.tensor([-10.0, -10.0, 10.0, 10.0]) if adjusted else None,
         prediction=Extraction(probability, None),
-        scores={"iou": 0.5, "accuracy": 0.9},
+        scores={"J": "50.00 %", "P": "90.00 %"},
     )
 
 
@@ -123,12 +123,22 @@ def test_names_are_written_as_they_are() -> None:
 
 
 def test_captions_say_how_to_read_them() -> None:
-    training, worst = draw(PanelData([example()], [example()], "iou"))
+    training, worst, best = draw(PanelData([example()], [example()], "iou", [example()]))
     assert "superpixel" in training.caption
     assert "vermilion" in training.caption
     assert "iou" in worst.title
     assert "worst first" in worst.caption
+    assert "best first" in best.caption
+    assert best.title == "Best cases by iou"
     assert draw(PanelData([], [], "")) == []
+
+
+def test_the_cut_out_shows_the_object_and_no_ground() -> None:
+    item = example(superpixels=False)
+    cut = tile(sheet(worst=[item]), 4)
+    probability = cv2.resize(item.prediction.probability, cut.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(cut[probability == 1].astype(int) - 128).max() <= 4
+    assert np.abs(cut[probability == 0].astype(int) - 200).max() <= 4
 
 
 def test_same_bytes_and_few() -> None:
