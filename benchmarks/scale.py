@@ -2,7 +2,8 @@
 
 Latents, diagnostics, names, orders and checkpoints grow with the examples; time and memory of each are measured, and
 the arithmetic of docs/scale.md is that of these lines. ``--floating`` counts the networks' operations instead;
-``torchrun --nproc-per-node=2 benchmarks/scale.py --messages`` times what processes say to each other.
+``torchrun --nproc-per-node=2 benchmarks/scale.py --messages`` times what processes say to each other. ``--runs`` takes
+whole runs, of indexed data and a part at a time, from 10,000 to that many examples on two processes, and kills some.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import torch
 import typer
 from jointtask_object_extraction.data.pairing import Pair
 from measuring import build, machine, milliseconds, table
+from scale_runs import runs
 from torch.utils.flop_counter import FlopCounterMode
 
 from jointtask.api.grid import LatentGrid
@@ -50,8 +52,16 @@ def main(
     draws: Annotated[int, typer.Option(help="J, estimates an example.")] = 1,
     floating: Annotated[bool, typer.Option(help="Count the networks' operations and parameters.")] = False,
     messages: Annotated[bool, typer.Option(help="Time the messages between processes.")] = False,
+    whole: Annotated[bool, typer.Option("--runs", help="Whole runs over up to that many examples.")] = False,
 ) -> None:
     torch.set_num_threads(1)
+    if whole:
+        print(machine())
+        with tempfile.TemporaryDirectory() as folder:
+            sizes = [size for size in (10_000, 100_000) if size < examples]
+            for text in runs(Path(folder), [*sizes, examples]):
+                print(text)
+        return
     with joined() as world:
         made = said(world, draws) if messages else networks() if floating else storage(examples, draws)
         columns, *rows = made

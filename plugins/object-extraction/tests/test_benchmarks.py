@@ -42,6 +42,12 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
             ],
         ),
         ("scale", [], ["latents: filled by an E-step", "checkpoint in an E-step: written"]),
+        pytest.param(
+            "scale",
+            ["--runs", "--examples", "5000"],
+            ["| 5,000 | 2 |", "| M-step | round 1 | to the bit |", "| second E-step | round 2 | to the bit |"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_benchmark_runs_and_prints_its_tables(
