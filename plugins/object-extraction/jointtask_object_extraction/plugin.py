@@ -23,6 +23,7 @@ from jointtask_object_extraction.settings import (
     Boxes,
     Coco,
     ImageFolder,
+    ImageShards,
     LabelMe,
     Localization,
     Segmentation,
@@ -102,6 +103,13 @@ def jointtask_datasets() -> Sequence[Component]:
             deferred("jointtask_object_extraction.data.folder:image_folder"),
             "a folder of images and a folder of masks",
             index=deferred("jointtask_object_extraction.data.folder:index_folder"),
+        ),
+        DatasetComponent(
+            "image-shards",
+            ImageShards,
+            deferred("jointtask_object_extraction.data.shards:image_shards"),
+            "images and masks in tar files, as WebDataset writes them",
+            index=deferred("jointtask_object_extraction.data.shards:index_shards"),
         ),
         Component(
             "synthetic-objects",

@@ -17,6 +17,7 @@ __all__ = [
     "Coco",
     "Duts",
     "ImageFolder",
+    "ImageShards",
     "LabelMe",
     "Localization",
     "ObjectExtractionData",
@@ -55,6 +56,11 @@ def _positive(instance: object, attribute: Any, value: Sequence[float]) -> None:
         raise ValueError(f"must be positive, got {list(value)}")
 
 
+def _endings(instance: object, attribute: Any, value: Sequence[str]) -> None:
+    if not value or any(ending != ending.lower() or not ending for ending in value):
+        raise ValueError(f"must be one or more endings in lower case, got {list(value)}")
+
+
 @frozen(kw_only=True)
 class Selection:
     """Which pairs of files are used."""
@@ -86,6 +92,22 @@ class ImageFolder(Selection):
     )
     wrong_boxes: float = setting(0.0, "share of the boxes given that lie elsewhere; 0: none", ge=0, le=1)
     box_seed: int = setting(0, "seed of the errors of the boxes", ge=0)
+
+
+@frozen(kw_only=True)
+class ImageShards:
+    """`image-shards`: images and masks in tar files, as WebDataset writes them."""
+
+    shards: str = setting(help="folder of tar files (.tar), or a pattern of their names with *", path=True)
+    image: Sequence[str] = setting(
+        ("jpg", "jpeg", "png", "webp"), "what the name of an image has after its first dot", validator=_endings
+    )
+    mask: str = setting("mask.png", "what the name of a mask has after its first dot; empty: no annotation")
+    encoding: Literal["auto", "grey"] = setting(
+        "auto", "meaning of mask values: decided mask by mask; or the object where they are 128 and more"
+    )
+    empty: Literal["error", "skip"] = setting("error", "treatment of a mask without object")
+    max_pixels: int = setting(100_000_000, "largest number of pixels of an image; a larger one is refused", ge=1)
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from jointtask_object_extraction.data.colour import to_srgb
 from jointtask_object_extraction.data.formats import FORMATS, SUFFIXES
+from jointtask_object_extraction.data.members import Member
 from jointtask_object_extraction.data.opening import SIXTEEN_BITS, DecodeError, name_of, open_image
 from jointtask_object_extraction.photograph import FRAME, Photograph
 
@@ -61,12 +62,12 @@ def decode_photograph(source: Path | bytes, max_pixels: int, name: str) -> Photo
     return Photograph(name, decoded.image, None, decoded.alpha, decoded.notes)
 
 
-def decode(source: Path | bytes, max_pixels: int) -> Decoded:
+def decode(source: Path | Member | bytes, max_pixels: int) -> Decoded:
     """Decode an image as a viewer shows it.
 
     Parameters
     ----------
-    source : pathlib.Path or bytes
+    source : pathlib.Path, Member or bytes
         A file of one of `FORMATS`, or its content; the first frame where there are several. Its metadata but for
         orientation and colour profile is not looked at.
     max_pixels : int

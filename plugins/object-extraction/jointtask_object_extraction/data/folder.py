@@ -17,19 +17,22 @@ from jointtask_object_extraction.data.decode import DecodeError, decode
 from jointtask_object_extraction.data.frames import EMPTY, FrameDataset, digest_of, file_digest, read_files, unusable
 from jointtask_object_extraction.data.index import Digests, folder_times, index_path, open_index, save_index
 from jointtask_object_extraction.data.masks import ENCODINGS, decode_mask, squash_mask
+from jointtask_object_extraction.data.members import Member
 from jointtask_object_extraction.data.notes import border_share, duplicate_notes, fact_notes, image_arrays
 from jointtask_object_extraction.data.pairing import Listing, Pair, find_pairs, listed
 from jointtask_object_extraction.data.perturbed_boxes import PerturbedBoxes
 from jointtask_object_extraction.photograph import FRAME, Photograph
 from jointtask_object_extraction.settings import ImageFolder
 
-__all__ = ["VERSION", "image_folder", "index_folder", "read_pairs"]
+__all__ = ["FRAMES", "VERSION", "image_folder", "index_folder", "index_listing", "make_example", "read_pairs"]
 
 VERSION = f"image-folder 2, frame {FRAME}"
 """How a file becomes a frame, part of every digest: raised whenever a file gives another frame than before."""
 
 _ENCODINGS = tuple(ENCODINGS)
-_FRAMES = ("image", "mask")
+FRAMES = ("image", "mask")
+"""Names of the cached arrays that are a batch."""
+
 _FACTS = ("noted",)
 _MASK_FACTS = ("share", "border", "encoding")
 
@@ -56,7 +59,7 @@ class _Example:
     @property
     def empty(self) -> DecodeError:
         """The fault of an empty mask."""
-        return DecodeError(self.pair.mask or self.pair.image, EMPTY)
+        return DecodeError(Path(str(self.pair.mask or self.pair.image)), EMPTY)
 
     def decode(self) -> tuple[Photograph, int]:
         """Return the photograph, and the position of the mask's encoding in `ENCODINGS`."""
@@ -110,7 +113,7 @@ def image_folder(settings: ImageFolder, context: Context) -> FrameDataset | Pert
     perturbed = settings.box_noise > 0 or settings.wrong_boxes > 0
     if perturbed and not settings.masks:
         raise ConfigError("`box_noise` and `wrong_boxes` need masks", remedy="name the folder of `masks`")
-    indexed = open_index(settings, context, _FRAMES, partial(_example, settings))
+    indexed = open_index(settings, context, FRAMES, partial(make_example, settings))
     dataset = read_pairs(find_pairs(settings), settings, context) if indexed is None else indexed
     if not perturbed:
         return dataset
@@ -122,16 +125,43 @@ def index_folder(settings: ImageFolder, context: Context) -> int:
 
     Files that are as they were when they were indexed last are not read again. Errors are those of `image_folder`.
     """
-    path = index_path(settings, context)
     folders = folder_times(settings)
+    return index_listing(find_pairs(settings), settings, context, folders=folders)
+
+
+def index_listing(
+    listing: Listing, settings: ImageFolder, context: Context, key: str = "", folders: dict[str, int] | None = None
+) -> int:
+    """Make the index of what was listed.
+
+    Parameters
+    ----------
+    listing : Listing
+        The examples.
+    settings : ImageFolder
+        The folders, or the tar file, that they were listed from.
+    context : Context
+        The cache, the workers and the progress display.
+    key : str
+        Text of the settings that the listing depends on beside these.
+    folders : dict of str to int, optional
+        What `folder_times` gave before the folders were listed.
+
+    Returns
+    -------
+    int
+        Number of examples.
+    """
+    path = index_path(settings, context, key)
+    times = folder_times(settings) if folders is None else folders
     with Digests(path, settings) as digests:
-        dataset = read_pairs(find_pairs(settings), settings, context, digests.of)
-        save_index(path, dataset, settings, digests, folders)
+        dataset = read_pairs(listing, settings, context, digests.of)
+        save_index(path, dataset, settings, digests, times)
     return len(dataset)
 
 
 def read_pairs(
-    listing: Listing, settings: ImageFolder, context: Context, digest: Callable[[Path], str] = file_digest
+    listing: Listing, settings: ImageFolder, context: Context, digest: Callable[[Path | Member], str] = file_digest
 ) -> FrameDataset:
     """Read what `find_pairs` listed, as `image_folder` does; `digest` gives the digest of a file's content."""
     examples, faults = _examples(listing.pairs, settings, context, digest)
@@ -159,24 +189,25 @@ def read_pairs(
     ids = [example.pair.id for example in used]
     notes += fact_notes(ids, {name: values[rows] for name, values in facts.items()})
     return FrameDataset(
-        used, frames, rows, _FRAMES, notes + duplicate_notes(ids, [example.image_digest for example in used])
+        used, frames, rows, FRAMES, notes + duplicate_notes(ids, [example.image_digest for example in used])
     )
 
 
 def _examples(
-    pairs: Sequence[Pair], settings: ImageFolder, context: Context, digest: Callable[[Path], str]
+    pairs: Sequence[Pair], settings: ImageFolder, context: Context, digest: Callable[[Path | Member], str]
 ) -> tuple[list[_Example], list[DecodeError]]:
     version = f"{VERSION}, grey masks" if settings.encoding == "grey" else VERSION
 
     def read(pair: Pair) -> _Example:
         image = digest(pair.image)
         mask = "" if pair.mask is None else digest(pair.mask)
-        return _example(settings, pair, image, digest_of(version, image, mask))
+        return make_example(settings, pair, image, digest_of(version, image, mask))
 
     return read_files(pairs, read, context)
 
 
-def _example(settings: ImageFolder, pair: Pair, image_digest: str, digest: str) -> _Example:
+def make_example(settings: ImageFolder, pair: Pair, image_digest: str, digest: str) -> _Example:
+    """Return the example of a pair of files of these digests."""
     return _Example(pair, settings.max_pixels, settings.encoding == "grey", image_digest, digest)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from jointtask.api import Context, DataError, name_bytes
 from jointtask.tools import CachedArrays
 from jointtask_object_extraction.data.decode import DecodeError
+from jointtask_object_extraction.data.members import Member
 from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.data.pairing import listed
 from jointtask_object_extraction.photograph import Photograph
@@ -146,15 +147,17 @@ def digest_of(*parts: str) -> str:
     return blake2b(name_bytes("\n".join(parts)), digest_size=20).hexdigest()
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: Path | Member) -> str:
     """Return the digest of a file's content, as 40 hexadecimal digits."""
     try:
+        if isinstance(path, Member):
+            return blake2b(path.read(), digest_size=20).hexdigest()
         if not path.is_file() and path.exists():
             raise DecodeError(path, "cannot be read", cause="it is no regular file")
         with path.open("rb") as file:
             return hash_file(file, lambda: blake2b(digest_size=20)).hexdigest()
     except OSError as error:
-        raise DecodeError(path, "cannot be read", cause=error.strerror or str(error)) from error
+        raise DecodeError(Path(str(path)), "cannot be read", cause=error.strerror or str(error)) from error
 
 
 def unusable(problems_listed: Mapping[str, Sequence[str]], faults: Iterable[DataError]) -> DataError:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import attrs
 import numpy as np
 
 from jointtask.api import Context, DataError
-from jointtask.tools import Columns, LazySequence, explained, open_cached, open_columns, write_columns
+from jointtask.tools import CachedArrays, Columns, LazySequence, explained, open_cached, open_columns, write_columns
 from jointtask_object_extraction.data.frames import FileExample, FrameDataset, digest_of, file_digest
+from jointtask_object_extraction.data.members import Member
 from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.data.pairing import Pair
 from jointtask_object_extraction.photograph import Photograph
@@ -63,7 +63,7 @@ class Digests:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._log.open("a", encoding="utf-8")
 
-    def of(self, path: Path) -> str:
+    def of(self, path: Path | Member) -> str:
         """Return the digest of a file's content; called from threads."""
         name, stamp = str(path), _stamp(path)
         if stamp != _NO_FILE and self._known.get(name, (None, ""))[0] == stamp:
@@ -74,7 +74,7 @@ class Digests:
             self._file.write(json.dumps([name, stamp, digest]) + "\n")
         return digest
 
-    def entry(self, path: Path | None) -> tuple[Stamp, str]:
+    def entry(self, path: Path | Member | None) -> tuple[Stamp, str]:
         """Return the stamp and the digest of a file that `of` was asked for."""
         return (_NO_FILE, "") if path is None else self._known[str(path)]
 
@@ -104,7 +104,9 @@ class IndexedFrames(FrameDataset):
         Maker of an example.
     """
 
-    def __init__(self, columns: Columns, frames: Any, names: Any, settings: ImageFolder, make: Make) -> None:
+    def __init__(
+        self, columns: Columns, frames: CachedArrays, names: Sequence[str], settings: ImageFolder, make: Make
+    ) -> None:
         self.ids = columns.texts["ids"]
         self.digests = columns.texts["digests"]
         self.input_digests = columns.texts["image_digests"]
@@ -146,24 +148,33 @@ class IndexedFrames(FrameDataset):
         return self._make_example(self._pair(row), texts["image_digests"][row], texts["digests"][row])
 
 
-def index_path(settings: ImageFolder, context: Context) -> Path:
-    """Return where the index of a data set is, which is known by its settings and by the content of its lists."""
+def index_path(settings: ImageFolder, context: Context, key: str = "") -> Path:
+    """Return where the index of a data set is, which is known by its settings and by the content of its lists.
+
+    `key` is the text of settings that these do not tell.
+    """
     plain = attrs.evolve(settings, box_noise=0.0, wrong_boxes=0.0, box_seed=0)
     lists = [Path(name).expanduser() for name in (settings.ids, settings.without) if name]
     contents = [file_digest(path) if path.is_file() else "" for path in lists]
-    return context.cache / "index" / f"{digest_of(VERSION, json.dumps(attrs.asdict(plain)), *contents)}.json"
+    return context.cache / "index" / f"{digest_of(VERSION, json.dumps(attrs.asdict(plain)), key, *contents)}.json"
 
 
 def folder_times(settings: ImageFolder) -> dict[str, int]:
-    """Return when something was last added to or removed from each folder, in nanoseconds, by its path."""
+    """Return when something was last added to or removed from each folder, in nanoseconds, by its path.
+
+    Of a tar file in a folder's place, when it was last written.
+    """
     times: dict[str, int] = {}
     entered: set[tuple[int, int]] = set()
     waiting = [Path(folder).expanduser() for folder in (settings.images, settings.masks) if folder]
     while waiting:
         folder = waiting.pop()
-        if not folder.is_dir():  # an error of its own, when the folders are listed
+        if not folder.exists():  # an error of its own, when the folders are listed
             continue
         status = folder.stat()
+        if not folder.is_dir():
+            times[str(folder)] = status.st_mtime_ns
+            continue
         if (status.st_dev, status.st_ino) not in entered:
             entered.add((status.st_dev, status.st_ino))
             times[str(folder)] = status.st_mtime_ns
@@ -197,8 +208,8 @@ def save_index(
     stamps = [[digests.entry(pair.image)[0], digests.entry(pair.mask)[0]] for pair in pairs]
     texts = {
         "ids": dataset.ids,
-        "images": (str(pair.image.relative_to(images)) for pair in pairs),
-        "masks": ("" if pair.mask is None else str(pair.mask.relative_to(masks)) for pair in pairs),
+        "images": (_place(pair.image, images) for pair in pairs),
+        "masks": (_place(pair.mask, masks) for pair in pairs),
         "digests": dataset.digests,
         "image_digests": dataset.input_digests,
         "mask_digests": (digests.entry(pair.mask)[1] for pair in pairs),
@@ -214,9 +225,11 @@ def save_index(
         write_columns(path, texts, numbers, facts, distinct=["ids"])
 
 
-def open_index(settings: ImageFolder, context: Context, names: Any, make: Make) -> IndexedFrames | None:
+def open_index(
+    settings: ImageFolder, context: Context, names: Sequence[str], make: Make, key: str = ""
+) -> IndexedFrames | None:
     """Open the index of a data set; None where there is none, or its folders or the cache have changed since."""
-    columns = open_columns(index_path(settings, context))
+    columns = open_columns(index_path(settings, context, key))
     if columns is None:
         return None
     for folder, time in columns.facts["folders"].items():
@@ -250,15 +263,27 @@ def _pair(columns: Columns, settings: ImageFolder, row: int) -> Pair:
     texts = columns.texts
     images, masks = (Path(folder).expanduser() for folder in (settings.images, settings.masks))
     mask = texts["masks"][row]
-    return Pair(texts["ids"][row], images / texts["images"][row], masks / mask if mask else None)
+    return Pair(texts["ids"][row], _file(images, texts["images"][row]), _file(masks, mask) if mask else None)
 
 
-def _stamp(path: Path) -> Stamp:
+def _place(file: Path | Member | None, folder: Path) -> str:
+    """Return where a file is in a folder or a tar file, as text."""
+    if file is None:
+        return ""
+    return file.place() if isinstance(file, Member) else str(file.relative_to(folder))
+
+
+def _file(folder: Path, place: str) -> Path | Member:
+    """Return the file at a place in a folder or in a tar file."""
+    return folder / place if folder.is_dir() else Member.at(folder, place)
+
+
+def _stamp(file: Path | Member) -> Stamp:
     try:
-        status = path.stat()
+        status = (file.tar if isinstance(file, Member) else file).stat()
     except OSError:
         return _NO_FILE
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return file.size if isinstance(file, Member) else status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

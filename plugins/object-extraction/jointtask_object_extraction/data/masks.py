@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jointtask_object_extraction.data.decode import sixteen_bits
-from jointtask_object_extraction.data.opening import DecodeError, open_image
+from jointtask_object_extraction.data.members import Member
+from jointtask_object_extraction.data.opening import DecodeError, name_of, open_image
 from jointtask_object_extraction.photograph import FRAME
 
 __all__ = ["ENCODINGS", "Encoding", "decode_map", "decode_mask", "squash_mask"]
@@ -33,13 +34,13 @@ _MAX_LABELS = 256
 
 
 def decode_mask(
-    path: Path, size: tuple[int, int] | None, max_pixels: int, *, grey: bool = False
+    source: Path | Member, size: tuple[int, int] | None, max_pixels: int, *, grey: bool = False
 ) -> tuple[NDArray[np.bool_], Encoding]:
     """Decode a mask and decide what its values mean.
 
     Parameters
     ----------
-    path : pathlib.Path
+    source : pathlib.Path or Member
         An image file.
     size : (int, int) or None
         Height and width of the image that it belongs to; None where there is no image.
@@ -60,7 +61,7 @@ def decode_mask(
     DecodeError
         If it cannot be decoded, has another size than its image, or its values could mean anything.
     """
-    mask = open_image(path, max_pixels)
+    path, mask = name_of(source), open_image(source, max_pixels)
     if size is not None and mask.size != (size[1], size[0]):
         raise DecodeError(
             path,

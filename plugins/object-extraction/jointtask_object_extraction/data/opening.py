@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from jointtask.api import DataError
 from jointtask_object_extraction.data import jpeg, png
 from jointtask_object_extraction.data.formats import FORMATS, HEIF_BRANDS, HEIF_REMEDY, can_read_heif
+from jointtask_object_extraction.data.members import Member
 from jointtask_object_extraction.data.names import shown
 from jointtask_object_extraction.data.orientation import upright
 
@@ -45,12 +46,12 @@ class DecodeError(DataError):
         self.problem = problem
 
 
-def open_image(source: Path | bytes, max_pixels: int) -> Image.Image:
+def open_image(source: Path | Member | bytes, max_pixels: int) -> Image.Image:
     """Decode a file and turn it upright, in the pixel type that it has.
 
     Parameters
     ----------
-    source : pathlib.Path or bytes
+    source : pathlib.Path, Member or bytes
         The file, or its content.
     max_pixels : int
         Largest number of pixels; a larger image is refused before any of them is decoded.
@@ -82,15 +83,15 @@ def open_image(source: Path | bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def name_of(source: Path | bytes) -> Path:
+def name_of(source: Path | Member | bytes) -> Path:
     """Return what messages call an image."""
-    return source if isinstance(source, Path) else Path("the image")
+    return Path("the image") if isinstance(source, bytes) else Path(str(source))
 
 
 @contextmanager
-def _opened(source: Path | bytes) -> Iterator[BinaryIO]:
-    if isinstance(source, bytes):
-        yield io.BytesIO(source)
+def _opened(source: Path | Member | bytes) -> Iterator[BinaryIO]:
+    if not isinstance(source, Path):
+        yield io.BytesIO(source if isinstance(source, bytes) else source.read())
         return
     # opening a pipe would wait for its writer, and a device may never end
     if source.exists() and not source.is_file():

@@ -13,6 +13,7 @@ from jointtask.api import DataError, name_bytes
 from jointtask.tools.text import listing
 from jointtask_object_extraction.data.formats import JPEG, SUFFIXES
 from jointtask_object_extraction.data.listing import FolderContent, list_folder
+from jointtask_object_extraction.data.members import Member
 from jointtask_object_extraction.data.names import is_mask_name, normal, pair_names, shown
 from jointtask_object_extraction.data.textfile import read_lines
 from jointtask_object_extraction.settings import ImageFolder, Selection
@@ -30,15 +31,15 @@ class Pair:
     ----------
     id : str
         The image's path in its folder, without suffix, with forward slashes, in Unicode's composed form (NFC).
-    image : pathlib.Path
+    image : pathlib.Path or Member
         The image file.
-    mask : pathlib.Path or None
+    mask : pathlib.Path, Member or None
         The mask file, if there is annotation.
     """
 
     id: str
-    image: Path
-    mask: Path | None
+    image: Path | Member
+    mask: Path | Member | None
 
 
 @frozen
