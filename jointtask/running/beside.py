@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from jointtask.api.component import Context, TrivialComponent
 from jointtask.api.errors import UserError
 from jointtask.runfile.schema import RunFile
+from jointtask.running.some import at_most
 
 if TYPE_CHECKING:
     from jointtask.registry.registry import Registry
 
 __all__ = ["build_beside", "names_beside"]
+
+LEARNT_FROM = 10_000
+"""Training examples that a trivial predictor learns from at most: it is built at each start, and means need no more."""
 
 
 def names_beside(runfile: RunFile, registry: Registry) -> list[str]:
@@ -29,7 +35,7 @@ def build_beside(runfile: RunFile, registry: Registry, context: Context) -> Mapp
         The run file, and the components that it can name.
     context : Context
         The context of the run. A trivial predictor that cannot be built, as for lack of an annotation, is left out,
-        with a line that says so: nobody asked for it.
+        with a line that says so: nobody asked for it. It learns from `LEARNT_FROM` training examples at most.
 
     Raises
     ------
@@ -39,8 +45,11 @@ def build_beside(runfile: RunFile, registry: Registry, context: Context) -> Mapp
     built = {}
     for name in names_beside(runfile, registry):
         component = registry.find("predictor", name)
+        known = context
+        if isinstance(component, TrivialComponent) and context.train is not None:
+            known = evolve(context, train=at_most(context.train, LEARNT_FROM))
         try:
-            built[name] = component.build(component.settings(), context)
+            built[name] = component.build(component.settings(), known)
         except UserError as error:
             if name in runfile.evaluate.predictors:
                 raise

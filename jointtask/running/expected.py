@@ -15,6 +15,7 @@ from jointtask.em.estep import sample_batch
 from jointtask.em.latents import Latents
 from jointtask.em.predict import make_predictor
 from jointtask.em.score import Predict, one_by_one, score_batch, through
+from jointtask.running.some import SomeExamples
 from jointtask.running.try_training import try_training
 from jointtask.tools import text
 
@@ -47,7 +48,7 @@ def expected(assembly: Assembly) -> Iterator[str]:
     """
     em, total = assembly.runfile.em, len(assembly.train)
     few = range(min(SAMPLED, em.estep_batch, total))
-    head = _Head(assembly.train, len(few))
+    head = SomeExamples(assembly.train, few)
     examples = Examples(head, assembly.estep.terms, assembly.runfile, assembly.context)
     per_estep = _estep_seconds(assembly, examples, few, oracle=False) / len(few)
     per_mstep = try_training(assembly)
@@ -132,18 +133,6 @@ def _scoring_seconds(assembly: Assembly) -> float:
 def _score_seconds(assembly: Assembly, predict: Predict, data: Any, names: Sequence[str]) -> float:
     metrics = {name: assembly.metrics[name] for name in names}
     return _seconds(lambda: score_batch(predict, data, [0], metrics)) * len(data)
-
-
-class _Head:
-    """The first examples of a data set."""
-
-    def __init__(self, dataset: Any, count: int) -> None:
-        self.ids, self.digests = dataset.ids[:count], dataset.digests[:count]
-        self.fingerprint, self.notes = dataset.fingerprint, dataset.notes
-        self.batch, self.example = dataset.batch, dataset.example
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 def _seconds(call: Callable[[], object], *, warm: bool = True) -> float:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from toy import run_file
 
 from jointtask.api.errors import ConfigError
 from jointtask.compare.arms import plan
 from jointtask.registry.registry import Registry, load_registry
 from jointtask.runfile.load import load
+from jointtask.running import beside
+from jointtask.running.assemble import assemble
 from jointtask.running.beside import build_beside, names_beside
 from jointtask.running.check import check
 from jointtask.running.run import run
@@ -166,3 +169,18 @@ def test_it_learns_from_the_training_data(tmp_path: Path, registry: Registry) ->
     label = work.train.batch(range(len(work.train)))["label"].mean(dim=0)
     assert (predictors["trial-mean"](first) == label).all()
     assert (predictors["trial-mean"](second) == label).all()
+
+
+@pytest.mark.parametrize(("most", "learnt"), [(48, 48), (1000, 48), (47, 47), (10, 10), (1, 1)])
+def test_a_trivial_predictor_learns_from_so_many_examples_of_the_whole_data(
+    most: int, learnt: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "LEARNT_FROM", most)
+    registry = with_plugin(tmp_path, "return lambda example: context.train")
+    assembly = assemble(load(toy(tmp_path), ["evaluate.trivial=false"], registry), registry, SilentProgress())
+    train = build_beside(load(toy(tmp_path), [], registry), registry, assembly.context)["idle"](None)
+    rows = [row * 48 // learnt for row in range(learnt)]
+    assert len(train) == learnt
+    assert list(train.ids) == [assembly.train.ids[row] for row in rows]
+    assert torch.equal(train.batch([learnt - 1])["values"], assembly.train.batch([rows[-1]])["values"])
+    assert train.example(learnt - 1).id == train.ids[-1]
