@@ -1,4 +1,7 @@
-"""How long `jointtask --help` takes, with all plugins and with the core alone, beside what no command can avoid.
+"""How long `jointtask --help` and `jointtask extract` of one photograph take, beside what no command can avoid.
+
+The help is that with all plugins and with the core alone; the first call, which remembers the plugins' commands, is not
+counted. `extract` needs the object-extraction plugin, and is left out without it.
 
 python benchmarks/help.py
 """
@@ -9,7 +12,11 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
+
+import numpy as np
 
 from jointtask.registry.registry import load_registry
 
@@ -34,6 +41,16 @@ def main() -> None:
         f"jointtask --help, with {', '.join(others)}": (["-m", "jointtask", "--help"], {}),
         "python -c 'import torch'": (["-c", "import torch"], {}),
     }
+    if "object-extraction" in others:
+        from PIL import Image
+
+        folder = Path(tempfile.mkdtemp(prefix="jointtask-help-"))
+        pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / "one.jpg")
+        command = ["-m", "jointtask", "extract", str(folder / "one.jpg"), "--to", str(folder / "out"), "--overwrite"]
+        cases["jointtask extract one.jpg (400 x 300 pixels)"] = (command, {})
+    for arguments, environment in cases.values():
+        seconds(arguments, environment)
     taken: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(STARTS):
         for name, (arguments, environment) in cases.items():

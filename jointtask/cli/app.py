@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from jointtask.api.errors import ConfigError, PluginError
 from jointtask.cli import compare, data, evaluate, new, plugins, run
+from jointtask.cli.known_commands import remember, remembered
 from jointtask.cli.options import open_registry
 from jointtask.cli.streams import echo
 
@@ -25,18 +26,30 @@ class _Commands(TyperGroup):
 
     @cached_property
     def registry(self) -> Registry:
-        return open_registry(())
+        registry = open_registry(())
+        remember(registry)
+        return registry
+
+    @cached_property
+    def known(self) -> dict[str, str] | None:
+        return remembered()
+
+    @property
+    def summaries(self) -> dict[str, str]:
+        if self.known is not None:
+            return self.known
+        return {name: entry.item.summary for name, entry in self.registry.entries["command"].items()}
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *sorted(set(self.registry.entries["command"]) - set(self.commands))]
+        return [*super().list_commands(ctx), *sorted(set(self.summaries) - set(self.commands))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
-        if entry := self.registry.entries["command"].get(cmd_name):
-            return _PluginCommand(entry)
-        if self.registry.failures:
+        if cmd_name in self.summaries:
+            return _PluginCommand(cmd_name, self.summaries[cmd_name], self)
+        if self.known is None and self.registry.failures:
             raise ConfigError(
                 f"no command is called '{cmd_name}'",
                 cause="; ".join(f"not used: {failure.source}: {failure.reason}" for failure in self.registry.failures),
@@ -55,10 +68,9 @@ class _Commands(TyperGroup):
 class _PluginCommand(TyperCommand):
     """A plugin's command as ``--help`` shows it, which becomes the real one when it is called."""
 
-    def __init__(self, entry: Entry) -> None:
-        command: Command = entry.item
-        super().__init__(command.name, short_help=command.summary)
-        self._entry = entry
+    def __init__(self, name: str, summary: str, group: _Commands) -> None:
+        super().__init__(name, short_help=summary)
+        self._group = group
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         return self._load().make_context(info_name, args, parent=parent, **extra)
@@ -68,16 +80,19 @@ class _PluginCommand(TyperCommand):
 
         from jointtask.registry.sources import reason
 
-        command: Command = self._entry.item
+        entry: Entry | None = self._group.registry.entries["command"].get(str(self.name))
+        if entry is None:
+            raise ConfigError(f"no command is called '{self.name}' any more", remedy="call jointtask --help again")
+        command: Command = entry.item
         module, _, name = command.target.partition(":")
         try:
             target = getattr(import_module(module), name)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            cause = reason(error, self._entry.source)
+            cause = reason(error, entry.source)
             raise PluginError(
-                f"the command '{command.name}' of {self._entry.source} cannot be loaded", cause=cause
+                f"the command '{command.name}' of {entry.source} cannot be loaded", cause=cause
             ) from error
         if not isinstance(target, typer.Typer):
             function, target = target, _typer()

@@ -15,17 +15,12 @@ from pathlib import Path
 from attrs import frozen
 
 from jointtask.api.errors import ConfigError, PluginError
+from jointtask.registry.entry import DISABLE, GROUP
 from jointtask.registry.hooks import make_manager, verify_hooks
 from jointtask.registry.sources import CORE, Failure, Plugins, Source, reason
 from jointtask.registry.version import why_unsupported
 
 __all__ = ["DISABLE", "GROUP", "code_digest", "load_one_more", "load_plugins"]
-
-GROUP = "jointtask"
-"""The entry-point group that plugins are found by."""
-
-DISABLE = "JOINTTASK_DISABLE_PLUGINS"
-"""The environment variable that names plugins not to load, separated by commas."""
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 

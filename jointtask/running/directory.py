@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from jointtask.em.state import Checkpoint
 from jointtask.running.checkpoint import checkpoint_files, latest_checkpoint, save_checkpoint
 from jointtask.running.lock import LOCK
 from jointtask.running.model_file import read_model, require_finite_weights, write_model
-from jointtask.running.round_panels import panel_files
 from jointtask.tools.files import remove_leftovers, write_atomic
 from jointtask.tools.plain import to_plain
 from jointtask.tools.tensorfile import save_tensors
 
-__all__ = ["ReadOnlyRunDirectory", "RunDirectory"]
+__all__ = ["ReadOnlyRunDirectory", "RunDirectory", "panel_files"]
+
+_PANEL = re.compile(r"round-(\d{1,9})-(\d{1,9})\.png", re.ASCII)
 
 _FILES = (
     "finished.json",
@@ -208,6 +210,14 @@ class ReadOnlyRunDirectory(RunDirectory):
         self, model: Mapping[str, Tensor], description: Mapping[str, Any], latents: Mapping[str, Tensor]
     ) -> None:
         """Write nothing."""
+
+
+def panel_files(folder: Path) -> list[Path]:
+    """Return the pictures of rounds in a folder, by round: ``round-0003-1.png`` is the first of round 3."""
+    if not folder.is_dir():
+        return []
+    found = [(match, path) for path in folder.iterdir() if (match := _PANEL.fullmatch(path.name)) and path.is_file()]
+    return [path for match, path in sorted(found, key=lambda pair: tuple(map(int, pair[0].groups())))]
 
 
 def json_lines(records: Iterable[Any]) -> str:

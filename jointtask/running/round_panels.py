@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from jointtask.api.panel import Panel
@@ -12,11 +11,11 @@ from jointtask.em.kept import weights_in_use
 from jointtask.em.predict import make_predictor
 from jointtask.em.state import State
 from jointtask.report.panels import draw_fixed
+from jointtask.running.directory import panel_files
 from jointtask.tools.files import write_atomic
 
-__all__ = ["draw_round", "panel_files", "round_panels"]
+__all__ = ["draw_round", "round_panels"]
 
-_NAME = re.compile(r"round-(\d{1,9})-(\d{1,9})\.png", re.ASCII)
 _SHOWN = 8
 """Rounds on the page, at most; the folder has all."""
 
@@ -48,14 +47,6 @@ def draw_round(folder: Path, assembly: Assembly, examples: Examples, state: Stat
         assembly.observers.tell("panels_drawn", panels)
     for place, panel in enumerate(panels, 1):
         write_atomic(folder / f"round-{number:04d}-{place}.png", panel.png)
-
-
-def panel_files(folder: Path) -> list[Path]:
-    """Return the files that `draw_round` left in a folder, by round."""
-    if not folder.is_dir():
-        return []
-    found = [(match, path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name)) and path.is_file()]
-    return [path for match, path in sorted(found, key=lambda pair: tuple(map(int, pair[0].groups())))]
 
 
 def round_panels(folder: Path) -> list[Panel]:

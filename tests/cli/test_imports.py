@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +21,18 @@ def test_light_commands_import_nothing_heavy(arguments: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_second_help_loads_no_plugin_at_all(tmp_path: Path) -> None:
+    code = (
+        "import sys; from jointtask.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: print('jointtask.registry.registry' in sys.modules, file=sys.stderr)"
+    )
+    environment = os.environ | {"JOINTTASK_CACHE": str(tmp_path)}
+    calls = [
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [done.stderr.splitlines()[-1] for done in calls] == ["True", "False"]
+    assert calls[0].stdout == calls[1].stdout

@@ -17,7 +17,8 @@ from jointtask.registry.registry import Registry, load_registry
 from jointtask.runfile.faults import FaultyFileError
 from jointtask.runfile.load import load
 from jointtask.running.autosave import StoppedError
-from jointtask.running.round_panels import panel_files, round_panels
+from jointtask.running.directory import panel_files
+from jointtask.running.round_panels import round_panels
 from jointtask.running.run import run
 from jointtask.tools.progress import SilentProgress
 

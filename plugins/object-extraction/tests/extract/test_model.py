@@ -73,6 +73,29 @@ def test_cutting_out_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_command_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "one.jpg"), np.random.default_rng(0).integers(0, 255, (60, 60, 3)).astype(np.uint8))
+    heavy = (
+        "scipy",
+        "skimage",
+        "matplotlib",
+        "sklearn",
+        "jinja2",
+        "rich",
+        "pandas",
+        "jointtask.report",
+        "jointtask.compare",
+    )
+    code = (
+        "import sys; from jointtask.cli import main\n"
+        f"try: main(['extract', {str(tmp_path / 'one.jpg')!r}, '--to', {str(tmp_path / 'out')!r}])\n"
+        f"finally: print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "out" / "one-mask.png").exists()
+
+
 def test_the_run_file_names_no_place_of_the_machine_that_trained_it() -> None:
     text = (SHIPPED / "config.toml").read_text()
     tomllib.loads(text)
