@@ -32,14 +32,14 @@ def compare(
     ] = None,
     plugin: PluginOption = None,
     reference: Annotated[
-        str | None, typer.Option(metavar="ARM", help="The arm that the others are held against, instead of the first.")
+        str | None, typer.Option(metavar="ARM", help="The arm that the others are compared with, instead of the first.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start all runs again, even those that are finished.")] = False,
 ) -> None:
     """Run arms of a run file side by side.
 
     The arms are the file's [compare.arms.NAME] tables, which set keys as --set does, and the values given with --vary.
-    Each arm is run with each seed in a directory of its own, and held against the reference arm with intervals. The
+    Each arm is run with each seed in a directory of its own, and compared with the reference arm, with intervals. The
     same command again continues a comparison that was interrupted; runs that are finished are not run again.
     """
     from jointtask.compare.arms import plan

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         echo(str(error), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # Whoever read our output has gone: nothing may be written when Python exits, either.
+        # The reader of our output has closed it: Python would fail once more when it flushes at exit.
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -48,7 +48,7 @@ def open_registry(files: Sequence[str] | None, *, warn: bool = False, say: bool 
     registry = load_registry(files or ())
     if not warn:
         return registry
-    # A plugin that is installed may fail and harm nothing; one that was named on the command line is a demand.
+    # An installed plugin that fails is passed over; one that is named on the command line must load.
     named = {os.path.basename(file) for file in files or ()}  # noqa: PTH119  # without pathlib, help is quicker
     for failure in registry.plugins.failures:
         if failure.source.plugin in named or failure.source.distribution in named:
@@ -64,6 +64,6 @@ def print_json(value: Any) -> None:
 
     from jointtask.tools.plain import to_plain
 
-    # Escapes that JSON knows, where the stream would replace characters by others.
+    # JSON escapes for the characters that the stream cannot encode.
     ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
     echo(json.dumps(to_plain(value), indent=2, ensure_ascii=ascii_only))

@@ -33,7 +33,7 @@ _OWN = (["run", "name"], ["run", "output"])  # each run of a comparison has a di
 
 @frozen
 class Arm:
-    """One arm: what it sets, by dotted key, and the run file that comes of it."""
+    """One arm: its settings by dotted key, and its run file."""
 
     name: str
     settings: Mapping[str, str]
@@ -51,7 +51,7 @@ class Arm:
 
 @frozen
 class Plan:
-    """A comparison before it runs: its name, its folder, its arms, the arm to hold them against, runs of each arm."""
+    """A comparison before it runs: its name, its folder, its arms, the reference among them, runs of each arm."""
 
     name: str
     folder: Path
@@ -126,7 +126,7 @@ def plan(
             say(f"arm '{name}': {line}")
         arms.append(Arm(name, {".".join(keys): show(value) for keys, value in settings}, runfile))
     for fault, where in arms_of_fault.items():
-        # What every arm suffers from is the file's fault.
+        # A fault of every arm is reported once, as a fault of the file.
         which = "" if len(where) == len(choices) > 1 else f" (arm {', '.join(map(show, where))})"
         faults.append(Fault(fault.path + which, fault.reason))
     names = [name for name, _ in choices]

@@ -36,7 +36,7 @@ __all__ = ["compare"]
 
 
 def compare(plan: Plan, registry: Registry, *, fresh: bool, progress: Progress) -> Comparison:
-    """Run every arm with every seed, from wherever an earlier call has left them, and hold them against each other.
+    """Run every arm with every seed, continuing what an earlier call began, and compare them.
 
     Each is an ordinary run in a directory of its own inside `plan.folder`. One that fails does not stop the others.
 
@@ -103,7 +103,7 @@ def _run_all(plan: Plan, registry: Registry, fresh: bool, progress: Progress, ou
 
 
 def _require_runnable(plan: Plan, registry: Registry, fresh: bool, progress: Progress) -> None:
-    """Build each arm once, and see that its directories hold nothing else."""
+    """Build each arm once, and refuse directories that hold another run."""
     threads = torch.get_num_threads()
     reasons: dict[str, list[str]] = {}
     for arm in plan.arms:

@@ -43,7 +43,7 @@ def compare_arms(
     seeds : int, optional
         Runs of each arm; by default `compare.seeds`.
     reference : str, optional
-        Name of the arm that the others are held against; by default the first.
+        Name of the arm that the others are compared with; by default the first.
     output : path, optional
         Folder that the folder of the comparison is made in; by default `run.output`.
     plugins : sequence of str

@@ -34,7 +34,7 @@ def summarise(
     unread: Sequence[Sequence[str]],
     predictors: Sequence[ScoreRecord] = (),
 ) -> Comparison:
-    """Hold the runs of all arms against each other.
+    """Compare the runs of all arms.
 
     Parameters
     ----------

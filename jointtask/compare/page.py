@@ -1,4 +1,4 @@
-"""The page of a comparison: one file that works offline, in the clothes of the report."""
+"""The page of a comparison: one file that works offline, in the style of the report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["render"]
 
 @frozen
 class _Cell:
-    """A score as shown: mean, difference, the interval of each, and what to make of them."""
+    """A score as shown: mean, difference, the interval of each, and the verdict."""
 
     mean: str
     interval: str = ""

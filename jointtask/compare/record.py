@@ -15,7 +15,7 @@ VERSION = 1
 
 @frozen
 class Cost:
-    """What a run took.
+    """The cost of a run.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class Comparison:
     directory : str
         Folder of the comparison.
     reference : str
-        The arm that the others are held against.
+        Name of the arm that the others are compared with.
     data : str
         Data that was scored: "test" or "validation"; "" if none was.
     examples : int

@@ -151,7 +151,7 @@ def remarks(comparison: Comparison) -> list[str]:
 
 
 def verdict(comparison: Comparison, arm: ArmRecord, name: str) -> str:
-    """Say how an arm's score stands to the reference."""
+    """Return the verdict on an arm's score beside that of the reference."""
     if arm.runs and all(run.failure for run in arm.runs):
         return f"failed: {shorten(arm.runs[0].failure.splitlines()[0], 60)}"
     if arm.name == comparison.reference:

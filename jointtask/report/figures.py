@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Line", "adjustment", "chart"]
 
 _SMALL = (2.6, 1.7)  # inches
-_LEAST_SPAN = 0.02  # of an axis, as a share of its values: noise should not look like a fall
+_LEAST_SPAN = 0.02  # least span of an axis, as a share of its values: a smaller one shows noise as a trend
 
 
 @frozen
@@ -131,7 +131,7 @@ def adjustment(
         colour = np.array([[[*to_rgb(COLOURS["a"]), share / most] for share in row] for row in shares])
         over.grid(False)
         edges = np.arange(len(rounds) + 1) - 0.5, np.arange(len(levels) + 1) - 0.5
-        over.pcolormesh(*edges, colour, antialiased=False)  # else seams show between the cells
+        over.pcolormesh(*edges, colour, antialiased=False)  # antialiasing shows seams between the cells
         step = _step(rounds)
         over.set_xticks(range(0, len(rounds), step), [str(number) for number in rounds[::step]])
         over.set_xlabel("round")

@@ -1,4 +1,4 @@
-"""What came of a run, in sentences, and its leading score held against others on the same examples."""
+"""The result of a run in sentences, and its leading score compared with others on the same examples."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def against_predictors(record: RunRecord) -> list[Difference]:
 
 
 def outcome(record: RunRecord) -> list[str]:
-    """Say what came of the run: what joint training changed, and what the adjustment took and moved."""
+    """Return sentences on the result: what joint training changed, what the adjustment cost and how many it moved."""
     sentences = []
     rounds = max((entry.round for entry in record.rounds), default=0)
     difference = since_start(record)
@@ -127,7 +127,7 @@ def _adjustment(record: RunRecord) -> str:
 
 
 def _leading(record: RunRecord, own: ScoreRecord, other: ScoreRecord, name: str) -> Difference | None:
-    """Hold two records against each other by the first score that both have example by example."""
+    """Compare two records by the first score that both have example by example."""
     for column in columns(record):
         if column.name not in own.values or column.name not in other.values:
             continue

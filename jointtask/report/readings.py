@@ -16,7 +16,7 @@ __all__ = ["sampler"]
 
 @frozen
 class _Reading:
-    """How one diagnostic of the E-step is called, taken from a record, written and read."""
+    """One diagnostic of the E-step: its title, its value in a record, its format, and how to read it."""
 
     title: str
     value: Callable[[SamplerRecord], float | None]

@@ -13,7 +13,7 @@ __all__ = ["RoundLines"]
 
 
 class RoundLines:
-    """Makes the lines of each round; a piece of advice comes once in a run."""
+    """Writes the lines of each round, and each piece of advice once in a run."""
 
     def __init__(self) -> None:
         self._said: set[str] = set()
@@ -32,7 +32,7 @@ class RoundLines:
         name = f"round {entry.round} of {_rounds(record)}" if entry.round else "warm-up"
         lines = [f"{name}: {', '.join(parts)}"] if parts else []
         for warning in warnings(record):
-            advice = re.sub(r"\d[\d,.]*", "#", warning)  # the same advice with other numbers is no news
+            advice = re.sub(r"\d[\d,.]*", "#", warning)  # advice that differs in its numbers alone comes once
             if advice not in self._said:
                 self._said.add(advice)
                 lines.append(f"advice: {warning}")

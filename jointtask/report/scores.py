@@ -112,7 +112,7 @@ def columns(record: RunRecord) -> list[Column]:
 
 
 def column(name: str, definition: Mapping[str, object]) -> Column:
-    """Return a summary with what is known of it."""
+    """Return a summary with its definition, if the record has one."""
     return Column(
         name=name,
         definition=str(definition.get("definition", "")),

@@ -63,7 +63,7 @@ def parse(path: str | Path) -> dict[str, Any]:
     """
     name = printable(str(path))
     try:
-        # Editors on Windows like to put a byte-order mark first, which TOML does not allow.
+        # Some editors on Windows write a byte-order mark first, which TOML does not allow.
         return parse_toml(Path(path).read_bytes().decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)

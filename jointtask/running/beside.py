@@ -35,7 +35,7 @@ def build_beside(runfile: RunFile, registry: Registry, context: Context) -> Mapp
         The run file, and the components that it can name.
     context : Context
         The context of the run. A trivial predictor that cannot be built, as for lack of an annotation, is left out,
-        with a line that says so: nobody asked for it. It learns from `LEARNT_FROM` training examples at most.
+        with a line that says so: the run file does not name it. It learns from `LEARNT_FROM` training examples at most.
 
     Raises
     ------

@@ -53,7 +53,7 @@ def constant_predictions(predictor: Predictor, dataset: Dataset) -> list[str]:
     grid = pair.bridge.grid
     span = (grid.states.amax(dim=0) - grid.states.amin(dim=0)).to(reference).clamp(min=1e-12)
     first = reference[:1].expand_as(reference)
-    # Drawn into one reference, what the downstream network makes of different inputs can be compared.
+    # Restored into one reference, the downstream outputs of different inputs can be compared.
     with torch.inference_mode():
         bare = {name: tensor.to(pair.device) for name, tensor in batch.items() if name not in pair.bridge.annotation}
         solved = pair.predict_downstream(pair.bridge.condition(bare, reference[:, None]).input)

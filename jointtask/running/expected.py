@@ -100,7 +100,7 @@ def few_steps(assembly: Assembly) -> list[str]:
 
 
 def _pretrained(settings: Any) -> bool:
-    """Say whether a task names weights that only training reads, by the mark that `without_pretraining` goes by."""
+    """Say whether a task names weights that only training reads, by the metadata that `without_pretraining` reads."""
     fields = (field for field in attrs.fields(type(settings)) if field.metadata.get("training_only"))
     return any(getattr(settings, field.name) != field.default for field in fields)
 
@@ -110,7 +110,7 @@ def _estep_seconds(assembly: Assembly, examples: Examples, rows: Sequence[int], 
     batch = examples.batch(rows, prepared=True)
     latents = Latents.empty(len(rows), 1, assembly.pair.bridge.grid.dimensions)
     estep = attrs.evolve(assembly.estep, oracle_ids=frozenset(batch.ids) if oracle else frozenset())
-    # One example is a batch of its own when it is enumerated: hundreds of states warm up by themselves.
+    # An enumeration is a batch of one example and hundreds of states, which needs no warm-up.
     return _seconds(lambda: sample_batch(assembly.pair, estep, 1, batch, latents), warm=not oracle)
 
 

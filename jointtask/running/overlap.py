@@ -57,7 +57,7 @@ def overlaps(sets: Mapping[str, Dataset | None]) -> list[Overlap]:
         attribute = "input_digests" if hasattr(a, "input_digests") and hasattr(b, "input_digests") else "digests"
         few, many = sorted((a, b), key=len)
         of_few = dict(zip(getattr(few, attribute), few.ids, strict=True))
-        # Gone through, not held: training data may be of millions.
+        # No list of all digests: training data may have millions of examples.
         of_many = {digest: row for row, digest in enumerate(getattr(many, attribute)) if digest in of_few}
         shared = [(of_few[digest], many.ids[row]) for digest, row in of_many.items()]
         if ids := sorted(shared if few is a else [(second, first) for first, second in shared]):

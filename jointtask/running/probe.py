@@ -44,7 +44,7 @@ class Probe:
         pair = self._pair
         if self._batch is None:
             self._batch = self._examples.batch(range(min(EXAMPLES, len(self._examples)))).tensors
-        # Each layer by itself: frozen ones may stay in evaluation mode while the rest is trained.
+        # The mode of each module: frozen ones may be in evaluation mode while the rest is trained.
         training = [(layer, layer.training) for module in pair.modules.values() for layer in module.modules()]
         pair.train(False)
         base = pair.bridge.base(self._batch)

@@ -51,7 +51,7 @@ class CacheFile:
                 return None
             except OSError:
                 raise
-            except Exception:  # whatever a damaged header provokes in NumPy, it means one thing
+            except Exception:  # a damaged header makes NumPy raise errors of many kinds
                 return None
         dtype = record.dtype
         if record.shape or not dtype.names or dtype[0].shape[:1] != (self.rows + 1,):

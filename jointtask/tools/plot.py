@@ -79,7 +79,7 @@ def svg(draw: Callable[[Figure], None], size: tuple[float, float], description: 
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": description}):  # ids: the same again, unlike other figures'
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": description}):  # ids differ between figures, not between runs
         figure = Figure(figsize=size)
         figure.patch.set_alpha(0)
         draw(figure)

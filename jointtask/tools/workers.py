@@ -42,7 +42,7 @@ def spread(function: Callable[[Any], Any], workers: int) -> Iterator[Callable[[S
     """
     try:
         sent = pickle.dumps(function) if workers > 1 else b""
-    except Exception:  # pickle's own errors, and whatever an object raises that does not want to be sent
+    except Exception:  # pickle's own errors, and whatever an object raises that cannot be pickled
         sent = b""
     if not sent:
         yield lambda examples: [function(example) for example in examples]

@@ -43,8 +43,8 @@ def score(
 ) -> None:
     """Score masks or maps that any program made.
 
-    Files belong together by name. Several folders of predictions are held against each other, and against the first
-    with paired intervals. The exit code is 1 if a file cannot be read or a mask has no prediction.
+    Files belong together by name. Several folders of predictions are compared, each with the first
+    by paired intervals. The exit code is 1 if a file cannot be read or a mask has no prediction.
     """
     require_folders(predictions, truth)
     scores = choose(metrics)
