@@ -94,7 +94,7 @@ def _run_all(plan: Plan, registry: Registry, fresh: bool, progress: Progress, ou
             progress.say(f"run {k * len(plan.arms) + position + 1} of {total}: {runfile.run.name}")
             torch.set_num_threads(threads)  # an arm that names none gets what it would get alone
             try:
-                outcomes[position].append(run(runfile, registry, fresh=fresh, progress=progress))
+                outcomes[position].append(run(runfile, registry, fresh=fresh, progress=progress, tried=True))
             except StoppedError:
                 raise
             except UserError as error:

@@ -64,7 +64,7 @@ def score_predictors(
         return before
     threads = torch.get_num_threads()
     try:
-        return Scored(predictor_scores(assemble(arm.runfile, registry, progress)), of)
+        return Scored(predictor_scores(assemble(arm.runfile, registry, progress, tried=True)), of)
     except StoppedError:
         raise
     except UserError as error:

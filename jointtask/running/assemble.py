@@ -55,8 +55,24 @@ def make_context(table: RunTable, progress: Progress, device: str | None = None,
     )
 
 
-def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: World = ALONE) -> Assembly:
+def assemble(
+    runfile: RunFile, registry: Registry, progress: Progress, world: World = ALONE, *, tried: bool = False
+) -> Assembly:
     """Build everything; data first, so that a fault in it comes before any model is built.
+
+    Parameters
+    ----------
+    runfile : RunFile
+        The run file.
+    registry : Registry
+        The components that it can name.
+    progress : Progress
+        Receiver of messages.
+    world : World
+        The processes that share the run.
+    tried : bool
+        Whether the same components were tried on two examples before, in another run of a comparison: they are not
+        tried again.
 
     Raises
     ------
@@ -77,7 +93,8 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     pair, context = assemble_pair(runfile, registry, evolve(context, train=train))
     name = f"the data set '{tables.train.name}' of {registry.source('dataset', tables.train.name)}"
     pair = evolve(pair, names={**pair.names, "data": name})
-    require_conforming(runfile, registry, pair, train)
+    if not tried:
+        require_conforming(runfile, registry, pair, train)
     component = registry.find("sampler", runfile.sampler.name)
     assert isinstance(component, SamplerComponent)  # the registry refuses any other record of this kind
     terms: dict[str, ProposalTerm] = {
@@ -110,7 +127,8 @@ def assemble(runfile: RunFile, registry: Registry, progress: Progress, world: Wo
     )
     if follows(assembly):
         followed(assembly)  # a name that no metric has is refused before anything is trained
-    try_metrics(assembly)
+    if not tried:
+        try_metrics(assembly)
     return assembly
 
 

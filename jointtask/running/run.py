@@ -44,7 +44,15 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress, world: World = ALONE) -> RunRecord:
+def run(
+    runfile: RunFile,
+    registry: Registry,
+    *,
+    fresh: bool,
+    progress: Progress,
+    world: World = ALONE,
+    tried: bool = False,
+) -> RunRecord:
     """Train, score and report a run file; a run that was interrupted is continued.
 
     Parameters
@@ -59,6 +67,8 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
         Receiver of phases and messages.
     world : World
         The processes that share the run; only the leader writes files.
+    tried : bool
+        See `assemble`.
 
     Returns
     -------
@@ -74,7 +84,7 @@ def run(runfile: RunFile, registry: Registry, *, fresh: bool, progress: Progress
     lock = locked(directory.path, progress.say) if world.leader else nullcontext()
     with attributed(registry), lock, told_as_stop(directory), Signals(many=world.size > 1) as signals:
         with world.machine_first("assemble"):
-            assembly = assemble(runfile, registry, progress, world)
+            assembly = assemble(runfile, registry, progress, world, tried=tried)
         return _run(directory, assembly, fresh, signals)
 
 
