@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from jointtask import cli
-from jointtask.testing.trial import RUN_FILE
-
 PluginFile = Callable[..., str]
-TRIAL = "jointtask.testing.trial"
-SMALL = ("em.rounds=1", "em.warmup_epochs=0", "sampler.name=exhaustive")
-
 IMPORTS = """
 import numpy as np
 import torch
@@ -23,26 +16,6 @@ from jointtask.api.metric import Metric, Summary
 from jointtask.testing.trial import *
 """
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, plugin_file: PluginFile
-) -> Call:
-    """Run the run file, or another command, with a plugin of one file; returns exit code, output and messages."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOINTTASK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("JOINTTASK_TRACEBACK", raising=False)
-
-    def run(body: str, *sets: str, command: str = "run") -> tuple[int, str, str]:
-        file = plugin_file(body)
-        overrides = [word for text in (*SMALL, *sets) for word in ("--set", text)]
-        with pytest.raises(SystemExit) as caught:
-            cli.main([command, str(RUN_FILE), "--plugin", file, "--plugin", TRIAL, *overrides])
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 def sampler(returned: str) -> str:
@@ -318,39 +291,3 @@ def test_check_names_the_plugin_as_well(call: Call) -> None:
     code, _, said = call(sampler("None"), "sampler.name=odd", command="check")
     assert code == 2
     assert "the sampler 'odd' of odd.py sha256:" in said
-
-
-ENDS = {
-    "SystemExit with 0": "import sys; sys.exit(0)",
-    "SystemExit": "raise SystemExit",
-    "SystemExit with a text": "raise SystemExit('leaving')",
-    "GeneratorExit": "raise GeneratorExit",
-    "a class of its own": "raise type('Leave', (BaseException,), {})('leaving')",
-}
-PLACES = {
-    "an import": ("{end}", "sampler.name=exhaustive", 2),
-    "a hook": ("@hookimpl\ndef jointtask_samplers():\n    {end}", "sampler.name=odd", 2),
-    "a build": (component("jointtask_metrics", "leave").replace("\n@hookimpl", "\n{leave}\n@hookimpl"), "", 2),
-    "a sample": (
-        component("jointtask_datasets", "lambda s, c: 1").replace("\n@hookimpl", "\n{leave}\n@hookimpl")
-        + "@hookimpl\ndef jointtask_samplers():\n"
-        "    build = lambda settings, context: leave\n"
-        "    return [SamplerComponent('odd', NoSettings, build, 'odd', exact=False, proposal='none')]\n",
-        "sampler.name=odd",
-        1,
-    ),
-    "an observer": ("@hookimpl\ndef jointtask_round_finished(record):\n    {end}", "", 0),
-}
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("end", ENDS)
-def test_a_plugin_cannot_end_the_program(call: Call, place: str, end: str) -> None:
-    body, setting, expected = PLACES[place]
-    leave = f"def leave(*arguments):\n    {ENDS[end]}\n"
-    body = body.replace("{leave}", leave).replace("{end}", ENDS[end])
-    setting = setting or ("evaluate.metrics=['odd']" if place == "a build" else "sampler.name=exhaustive")
-    code, _, said = call(body, setting)
-    assert code == expected
-    assert "odd.py sha256:" in said
-    assert "Traceback" not in said
