@@ -25,7 +25,13 @@ STARTS = 21
 
 def seconds(arguments: list[str], environment: dict[str, str]) -> float:
     start = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True, env=os.environ | environment)
+    subprocess.run(
+        [sys.executable, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+        env=os.environ | environment,
+    )
     return time.perf_counter() - start
 
 

@@ -77,24 +77,27 @@ class RunDirectory:
         return bool(checkpoint_files(self.checkpoints))
 
     def require(self) -> None:
-        """Raise a `ConfigError` if no run has been here."""
+        """Raise a `ConfigError` if no run has been here, or what lies here is no run's (`require_files`)."""
         if not self.exists:
             raise ConfigError(
                 f"{self.path} is no run directory",
                 cause="it has no config.toml" if self.path.is_dir() else "there is no such folder",
                 remedy="name a folder that 'jointtask run' made",
             )
+        self.require_files()
 
     def require_files(self) -> None:
-        """Raise a `ConfigError` if a folder is where one of the run's files belongs, or a file where its folder does.
+        """Raise a `ConfigError` if one of the files of a run is no file, or one of its folders no folder.
 
-        Everything that a run writes takes the place of what is there, which a folder does not allow.
+        Everything that a run writes takes the place of what is there, which a folder does not allow; and a pipe, or a
+        link to a device, would keep its reader waiting for ever.
         """
-        wrong = [path for path in (self.path / name for name in _FILES) if path.is_dir()]
+        wrong = [path for path in (self.path / name for name in _FILES) if path.exists() and not path.is_file()]
         folders = (self.checkpoints, self.panels)
         wrong += [folder for folder in folders if folder.exists() and not folder.is_dir()]
         for path in wrong:
-            kind, expected = ("folder", "file") if path.is_dir() else ("file", "folder")
+            kind = "folder" if path.is_dir() else "file" if path.is_file() else "pipe or device"
+            expected = "folder" if path in folders else "file"
             raise ConfigError(
                 f"{path} is a {kind}, where a run keeps a {expected}",
                 remedy="move it away, or give the run another name",
@@ -170,7 +173,6 @@ class RunDirectory:
             If this is no run directory, nothing has been trained yet, or the weights are damaged.
         """
         self.require()
-        self.require_files()
         if self.model.exists():
             remedy = "run the same command again: it is made again from the last checkpoint"
             return read_model(self.model, remedy if self.has_checkpoints else "train again, or copy it again")

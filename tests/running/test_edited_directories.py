@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,22 @@ def as_file(name: str) -> Edit:
     def edit(directory: Path) -> None:
         shutil.rmtree(directory / name)
         (directory / name).write_text("")
+
+    return edit
+
+
+def as_pipe(name: str) -> Edit:
+    def edit(directory: Path) -> None:
+        (directory / name).unlink(missing_ok=True)
+        os.mkfifo(directory / name)
+
+    return edit
+
+
+def as_link(name: str, target: str) -> Edit:
+    def edit(directory: Path) -> None:
+        (directory / name).unlink(missing_ok=True)
+        (directory / name).symlink_to(target)
 
     return edit
 
@@ -134,6 +151,13 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "a folder called model.safetensors": (as_folder("model.safetensors"), "model.safetensors"),
     "a folder called finished.json": (as_folder("finished.json"), "finished.json"),
     "a file called checkpoints": (as_file("checkpoints"), "checkpoints"),
+    "a pipe called config.toml": (as_pipe("config.toml"), "config.toml is a pipe or device"),
+    "a pipe called history.jsonl": (as_pipe("history.jsonl"), "history.jsonl is a pipe or device"),
+    "a pipe called model.safetensors": (as_pipe("model.safetensors"), "model.safetensors is a pipe or device"),
+    "a pipe called panels": (as_pipe("panels"), "panels is a pipe or device"),
+    "a device called report.json": (as_link("report.json", "/dev/zero"), "report.json is a pipe or device"),
+    "a device called finished.json": (as_link("finished.json", "/dev/zero"), "finished.json is a pipe or device"),
+    "a folder linked as versions.json": (as_link("versions.json", "/tmp"), "versions.json is a folder"),
     "a checkpoint of other networks": (with_checkpoint_of_other_networks, "checkpoints"),
     "a checkpoint of another version": (with_checkpoint_of_another_version, "checkpoints"),
 }
@@ -162,7 +186,7 @@ def test_what_is_refused_with_a_remedy(
         start(tmp_path, registry)
     assert named in str(caught.value)
     assert caught.value.remedy
-    if named in ("config.toml", "model.safetensors"):
+    if named.startswith(("config.toml", "model.safetensors")):
         with pytest.raises(UserError) as caught:
             load_predictor(directory, plugins=[str(TOY)])
         assert named in str(caught.value)
