@@ -14,11 +14,12 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from jointtask.api.names import name_bytes
-from jointtask.tools.files import replacing, write_atomic
+from jointtask.tools.files import remove_leftovers, replacing, write_atomic
 
 __all__ = ["Columns", "LazySequence", "TextColumn", "open_columns", "write_columns"]
 
 _TEXT, _ENDS, _NUMBERS = ".text", ".ends.npy", ".npy"
+_STALE = 3600.0  # seconds after which a temporary folder has no writer any more
 _READ_TOGETHER = 65_536  # texts, while all are gone through
 
 S = TypeVar("S")
@@ -160,6 +161,7 @@ def write_columns(
         If they cannot be written; what was there before is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path.parent, _STALE)
     before = _described(path)
     number = 1 + int(before["number"]) if before else 1
     folder = path.with_name(f"{path.stem}.{number}")

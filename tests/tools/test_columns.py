@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +67,14 @@ def test_a_writer_that_fails_or_was_killed_leaves_the_old_columns(tmp_path: Path
         write_columns(path, {"ids": broken()}, {}, {})  # type: ignore[dict-item]
     (tmp_path / "index.2").mkdir()  # as of one that was killed before it had named its folder
     (tmp_path / "index.2" / "ids.text").write_text("half")
+    for name, age in (("0123abcd", 4000), ("4567abcd", 10)):  # one writer is gone, one may still be at work
+        (tmp_path / f".{name}.part").mkdir()
+        os.utime(tmp_path / f".{name}.part", (time.time() - age,) * 2)
     columns = open_columns(path)
     assert columns is not None
     assert list(columns.texts["ids"]) == ["a", "b"]
     assert list(written(path, ["d"]).texts["ids"]) == ["d"]
+    assert [found.name for found in tmp_path.glob(".*.part")] == [".4567abcd.part"]
 
 
 @pytest.mark.parametrize("damage", ["no file", "no JSON", "a list", "no folder", "no column", "cut off"])
