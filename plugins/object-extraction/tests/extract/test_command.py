@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 import typer
 from jointtask_object_extraction.extract.command import extract
-from jointtask_object_extraction.extract.outputs import DEFAULT, ENDINGS
-from jointtask_object_extraction.photograph import Extraction, Photograph
 from typer.testing import CliRunner
 
 from jointtask.api import ConfigError, RunError, RunRecord, UserError
@@ -22,10 +20,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pictures import failing, names, save, size  # beside this folder
 
-ALL = DEFAULT
-SUFFIXES = {**ENDINGS, "cutouts": "-cutout.png"}
-Predict = Callable[[Photograph], Extraction]
-LIMIT = 1_000_000
 EXAMPLE = Path(__file__).parents[4] / "examples" / "object_extraction.toml"
 
 

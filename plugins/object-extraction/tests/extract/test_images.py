@@ -32,7 +32,6 @@ ALL = DEFAULT
 SUFFIXES = {**ENDINGS, "cutouts": "-cutout.png"}
 Predict = Callable[[Photograph], Extraction]
 LIMIT = 1_000_000
-EXAMPLE = Path(__file__).parents[4] / "examples" / "object_extraction.toml"
 
 
 def run(
