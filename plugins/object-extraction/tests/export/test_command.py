@@ -111,6 +111,19 @@ def test_the_file_says_what_it_is(small: Path) -> None:
 
 
 @pytest.mark.slow
+def test_networks_on_efficientnet_lite_are_exported(tmp_path: Path) -> None:
+    # Kernels of 5, ReLU6, and TensorFlow's padding, which is not the same on both sides.
+    text = RUN.format(output=tmp_path, relocations=0).replace("examples = 48", "examples = 8")
+    text = text.replace("warmup_epochs = 4", "warmup_epochs = 1")
+    text = text.replace("optimizer = { rate = 2e-3 }", 'network = "efficientnet-lite0"')
+    (tmp_path / "small.toml").write_text(text)
+    run_file(tmp_path / "small.toml")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "small"), "--to", str(tmp_path / "small.onnx")])
+    assert result.exit_code == 0, result.output
+    assert "on 20 photographs of 10 sizes" in result.output
+
+
+@pytest.mark.slow
 def test_extract_and_cutter_use_it_without_torch(small: Path, tmp_path: Path) -> None:
     for photograph in photographs()[:3]:
         Image.fromarray(photograph.image).save(tmp_path / f"{photograph.id}.png")
