@@ -1,8 +1,8 @@
 """Put two trained networks into the object-extraction plugin, as the model that ships.
 
-``python examples/modern/ship.py LOCALIZATION SEGMENTATION [TO]`` takes the localization network from one run directory,
-and the segmentation network and all else from another. Weights go to half precision; the run file keeps what prediction
-needs, and no path of the machine that trained it.
+``python examples/modern/ship.py LOCALIZATION SEGMENTATION [TO]`` takes the localization network and the grid about its
+boxes from one run directory, and the segmentation network and all else from another. Weights go to half precision; the
+run file keeps what prediction needs, and no path of the machine that trained it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ LARGEST = 15_000_000
 def main(localization: Path, segmentation: Path, to: Path) -> None:
     """Write a model's folder from two finished runs' directories."""
     config = tomllib.loads((segmentation / "config.toml").read_text())
-    config["upstream"] = tomllib.loads((localization / "config.toml").read_text())["upstream"]
+    other = tomllib.loads((localization / "config.toml").read_text())
+    config["upstream"] = other["upstream"]
+    config["bridge"] |= {key: other["bridge"][key] for key in ("levels", "scales")}
     config["run"] = {"name": config["run"]["name"], "seed": config["run"]["seed"], "channels_last": True}
     config["data"] = {"train": {"name": "image-folder", "images": "DUTS-TR/images"}}
     for role in ("upstream", "downstream"):
