@@ -2,7 +2,8 @@
 
 ``python examples/modern/ship.py LOCALIZATION SEGMENTATION [TO]`` takes the localization network and the grid about its
 boxes from one run directory, and the segmentation network and all else from another. Weights go to half precision; the
-run file keeps what prediction needs, and no path of the machine that trained it.
+run file keeps what prediction needs, and no path of the machine that trained it. Then write the ONNX file beside it:
+``jointtask export shipped --to plugins/object-extraction/jointtask_object_extraction/model/model.onnx --overwrite``.
 """
 
 from __future__ import annotations

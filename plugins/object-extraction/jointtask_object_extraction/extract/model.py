@@ -15,7 +15,6 @@ from jointtask_object_extraction.photograph import FRAME, Extraction, Photograph
 
 __all__ = [
     "SHIPPED",
-    "_SHIPPED_ONNX",
     "FunctionModel",
     "Model",
     "RunModel",
@@ -203,11 +202,7 @@ def _shipped_onnx() -> Path:
     """
     path = SHIPPED / "model.onnx"
     if not path.is_file():
-        raise ConfigError(
-            "the model that ships comes without an exported file here",
-            cause=f"{path} is missing",
-            remedy="write one: jointtask export shipped --to model.onnx",
-        )
+        raise ConfigError("the exported model that ships is missing", cause=f"there is no {path}", remedy=_INSTALL)
     return path
 
 
