@@ -99,7 +99,7 @@ def stages(network: str, count: int, batches: int, settings: list[str]) -> list[
         for name, go, size in (("E-step", expect, em.estep_batch), ("M-step, an epoch", maximise, em.batch_size)):
             state.offset = max(0, count - batches * size) if batches else 0
             state.sums = {"upstream": 0.0, "downstream": 0.0}
-            stage(name, partial(go, work, examples, state, autosave))
+            stage(name, partial(go, work, examples, state, autosave, work.parts.of_round(1)))
         stage("checkpoint", autosave.save)
     stage("scores of the test data", lambda: final_scores(work, make_predictor(work.pair, work.runfile)))
     return seen

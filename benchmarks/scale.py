@@ -98,7 +98,7 @@ def storage(examples: int, draws: int) -> list[list[str]]:
     measure("order of an epoch", lambda: epoch_order(0, 0, examples))
     measure("random streams and 20 proposals", lambda: proposed(ids))
     measure("the examples that are enumerated", lambda: chosen(ids, 8))
-    data: Any = type("Data", (), {"digests": digests, "ids": ids})()
+    data: Any = type("Data", (), {"digests": digests, "ids": ids, "__len__": lambda self: examples})()
     measure("looking for examples of two data sets", lambda: overlaps({"train": data, "test": data}))
     with tempfile.TemporaryDirectory() as folder:
         tensors = {f"latents.{name}": tensor for name, tensor in latents.tensors().items()}

@@ -53,6 +53,14 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOINTTASK_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def _hang_up() -> Iterator[None]:
+    """Let SIGHUP do what it does in a terminal: tests that run under `nohup` would inherit that it is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def start(folder: Path, registry: Registry, *overrides: str) -> None:
     file = folder / "run.toml"
     text = run_file(str(folder / "runs"), **TABLES) + '[[proposal]]\nname = "prepared"\n'

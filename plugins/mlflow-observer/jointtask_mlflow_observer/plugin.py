@@ -18,7 +18,7 @@ class MlflowSettings:
 
     tracking_uri: str = setting("", "tracking server, database or folder; empty: MLFLOW_TRACKING_URI, or MLflow's own")
     experiment: str = setting("jointtask", "name of the experiment", min_length=1)
-    every: int = setting(1, "steps between two entries of losses, rates and gradient norms", ge=1)
+    every: int = setting(1, "steps between two entries of losses, rates and gradient norms", ge=1, le=1_000_000_000)
 
 
 @hookimpl

@@ -17,7 +17,7 @@ class TensorboardSettings:
     """Settings of the observer `tensorboard`."""
 
     directory: str = setting("", "folder of the event files; empty: `tensorboard` in the run directory", path=True)
-    every: int = setting(1, "steps between two entries of losses, rates and gradient norms", ge=1)
+    every: int = setting(1, "steps between two entries of losses, rates and gradient norms", ge=1, le=1_000_000_000)
 
 
 @hookimpl
