@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from torch import Tensor, nn
 
 from jointtask_object_extraction.networks.bottleneck import Bottleneck, rectified
-from jointtask_object_extraction.networks.weights import EFFICIENTNET_LITE, load_convolutions
+from jointtask_object_extraction.networks.weights import EFFICIENTNET_LITE
 
 __all__ = ["EfficientNetLite"]
 
@@ -87,14 +86,8 @@ class EfficientNetLite(nn.Module):
         for block in self.blocks[: self._frozen]:
             block.requires_grad_(False)
 
-    def load(self, source: str, sha256: str, *, cache: Path) -> None:
-        """Load pretrained weights: `stem` and `blocks.N.{expand,depthwise,project}`.
-
-        Raises
-        ------
-        ConfigError, RunError
-            As `load_convolutions`.
-        """
+    def weight_names(self) -> dict[str, str]:
+        """Map the keys of a file of weights - `stem` and `blocks.N.{expand,depthwise,project}` - to the parameters."""
         layers = {"stem": "stem.1"}
         for number, block in enumerate(self.blocks):
             assert isinstance(block, Bottleneck)
@@ -102,8 +95,7 @@ class EfficientNetLite(nn.Module):
             for position, part in enumerate(parts):
                 inner = "" if part == "project" else ".1"
                 layers[f"blocks.{number}.{part}"] = f"blocks.{number}.path.{position}{inner}"
-        names = {f"{file}.{kind}": f"{own}.{kind}" for file, own in layers.items() for kind in ("weight", "bias")}
-        load_convolutions(self, source, sha256, names, cache=cache)
+        return {f"{file}.{kind}": f"{own}.{kind}" for file, own in layers.items() for kind in ("weight", "bias")}
 
 
 def _round_channels(count: float) -> int:

@@ -9,6 +9,7 @@ from torch import nn
 
 from jointtask_object_extraction.networks.efficientnet import EfficientNetLite
 from jointtask_object_extraction.networks.mobilenet import MobileNetV2
+from jointtask_object_extraction.networks.weights import load_convolutions
 from jointtask_object_extraction.settings import Localization, Segmentation
 
 __all__ = ["PRETRAINED", "encoder_and_head", "pretrained_encoder"]
@@ -33,7 +34,7 @@ def pretrained_encoder(
     else:
         encoder = MobileNetV2(strides)
     if settings.weights:
-        encoder.load(settings.weights, settings.sha256, cache=cache)
+        load_convolutions(encoder, settings.weights, settings.sha256, encoder.weight_names(), cache=cache)
     if settings.network in PRETRAINED:
         encoder.freeze()
     return encoder

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from torch import Tensor, nn
 
 from jointtask_object_extraction.networks.bottleneck import Bottleneck, rectified
-from jointtask_object_extraction.networks.weights import MOBILENET_V2, load_convolutions
+from jointtask_object_extraction.networks.weights import MOBILENET_V2
 
 __all__ = ["MobileNetV2"]
 
@@ -70,17 +69,8 @@ class MobileNetV2(nn.Module):
         for block in self.features[:_FROZEN]:
             block.requires_grad_(False)
 
-    def load(self, source: str, sha256: str, *, cache: Path) -> None:
-        """Load pretrained weights: torchvision's names, batch normalisation folded into its `bias`.
-
-        Raises
-        ------
-        ConfigError, RunError
-            As `load_convolutions`.
-        """
-        load_convolutions(self, source, sha256, self._names(), cache=cache)
-
-    def _names(self) -> dict[str, str]:
+    def weight_names(self) -> dict[str, str]:
+        """Map the keys of torchvision's file, with batch normalisation folded into its `bias`, to the parameters."""
         names = {"features.0.0.weight": "features.0.1.weight", "features.0.1.bias": "features.0.1.bias"}
         for position, block in enumerate(self.features):
             if isinstance(block, Bottleneck):

@@ -8,6 +8,7 @@ from jointtask_object_extraction.bridge.likelihood import BoxPrediction, MaskTar
 from jointtask_object_extraction.networks.compact import SideHead, compact_localization, compact_segmentation
 from jointtask_object_extraction.networks.localization import build_localization
 from jointtask_object_extraction.networks.mobilenet import MobileNetV2
+from jointtask_object_extraction.networks.weights import load_convolutions
 from jointtask_object_extraction.settings import Localization, Segmentation
 from safetensors.torch import load_file
 
@@ -102,7 +103,7 @@ def test_pretrained_weights_fill_every_convolution(context: Context) -> None:
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.fill_(torch.nan)
-    encoder.load(str(WEIGHTS), "", cache=context.cache)
+    load_convolutions(encoder, str(WEIGHTS), "", encoder.weight_names(), cache=context.cache)
     loaded = encoder.state_dict()
     assert {name: tensor.shape for name, tensor in loaded.items()} == shapes
     assert all(torch.isfinite(tensor).all() for tensor in loaded.values())
