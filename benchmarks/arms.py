@@ -43,7 +43,7 @@ def main(
     works = {name: assemble(runfile, registry, SilentProgress()) for name, runfile in arms.items()}
     cases = {}
     for name, work in works.items():
-        optimizers = assemble_optimizers(work.pair, arms[name], 1, 1)
+        optimizers = assemble_optimizers(work)
         cases[Part(name, "M-step")] = lambda work=work, optimizers=optimizers: epoch(work, optimizers, examples)
         cases[Part(name, "E-step")] = estep(work, range(examples), arms[name].em.estep_batch)
     times = {part: median(taken).cpu / examples for part, taken in interleaved(cases, turns).items()}

@@ -51,7 +51,7 @@ def main() -> None:
     work = build("compact", EXAMPLES, [])
     pair = work.pair
     batch = Examples(work.train, {}, work.runfile, work.context).batch(range(EXAMPLES))
-    mstep = MStep(assemble_optimizers(work, epochs=1, steps=1000))
+    mstep = MStep(assemble_optimizers(work))
     reference = pair.bridge.base(batch.tensors)[:, None]
     pair.train(True)
     train_batch(pair, mstep, 0, batch, reference)

@@ -67,7 +67,7 @@ def parts(work: Assembly, examples: int) -> dict[str, Callable[[], object]]:
     """Return the E-step, a step of the M-step, and inference of all images."""
     pair = work.pair
     batch = Examples(work.train, {}, work.runfile, work.context).batch(range(examples))
-    mstep = MStep(assemble_optimizers(work, epochs=1, steps=1000))
+    mstep = MStep(assemble_optimizers(work))
     reference = pair.bridge.base(batch.tensors)[:, None]
     predictor, frames = Predictor(pair), {"image": batch.tensors["image"]}
     photographs = [work.train.example(row) for row in range(examples)]

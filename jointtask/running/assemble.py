@@ -202,15 +202,17 @@ def score_metrics(names: Sequence[str], registry: Registry, context: Context) ->
     return metrics
 
 
-def assemble_optimizers(assembly: Assembly, epochs: float, steps: int) -> dict[str, TaskOptimizer]:
-    """Make the optimizer of each network, by role, for a run of `epochs` epochs of `steps` steps.
+def assemble_optimizers(assembly: Assembly) -> dict[str, TaskOptimizer]:
+    """Make the optimizer of each network, by role, for all epochs of the run.
 
     Raises
     ------
     ConfigError
         If every parameter of both networks is frozen.
     """
-    runfile, pair = assembly.runfile, assembly.pair
+    runfile, pair, em = assembly.runfile, assembly.pair, assembly.runfile.em
+    steps = -(-len(assembly.train) // em.batch_size)
+    epochs = em.warmup_epochs + em.epochs_per_round * assembly.parts.steps(em.rounds, em.batch_size) / steps
     optimizers = {}
     for role, task in (("upstream", runfile.upstream), ("downstream", runfile.downstream)):
         table = task.optimizer

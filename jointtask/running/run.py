@@ -163,13 +163,11 @@ def prepare(assembly: Assembly) -> Examples:
 
 def new_state(assembly: Assembly) -> State:
     """Return the state of a run that has done nothing yet."""
-    em, pair = assembly.runfile.em, assembly.pair
+    pair = assembly.pair
     start_from(pair, assembly.runfile.run.start, assembly.registry)
-    steps = -(-len(assembly.train) // em.batch_size)
-    epochs = em.warmup_epochs + em.epochs_per_round * assembly.parts.steps(em.rounds, em.batch_size) / steps
     return State(
         pair=pair,
-        optimizers=assemble_optimizers(assembly, epochs, steps),
+        optimizers=assemble_optimizers(assembly),
         latents=Latents.empty(len(assembly.train), assembly.estep.draws, pair.bridge.grid.dimensions),
         scale=loss_scale(pair),
     )

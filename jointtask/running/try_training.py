@@ -45,8 +45,7 @@ def try_training(assembly: Assembly) -> float:
     upstream, downstream = (copy.deepcopy(module) for module in (assembly.pair.upstream, assembly.pair.downstream))
     pair = attrs.evolve(assembly.pair, upstream=upstream, downstream=downstream)
     steps = -(-total // em.batch_size)
-    epochs = em.warmup_epochs + em.rounds * em.epochs_per_round
-    optimizers = assemble_optimizers(attrs.evolve(assembly, pair=pair), epochs, steps)
+    optimizers = assemble_optimizers(attrs.evolve(assembly, pair=pair))
     mstep = MStep(optimizers, seed, microbatch=em.microbatch, scale=loss_scale(pair))
     examples = Examples(assembly.train, {}, assembly.runfile, assembly.context, pair.names["data"])
     pair.train(True)
@@ -54,7 +53,9 @@ def try_training(assembly: Assembly) -> float:
     begun = time.perf_counter()
     for step in range(STEPS):
         epoch, place = divmod(step, steps)
-        rows = epoch_order(seed, epoch, total)[place * em.batch_size : (place + 1) * em.batch_size]
+        if place == 0:
+            order = epoch_order(seed, epoch, total)
+        rows = order[place * em.batch_size : (place + 1) * em.batch_size]
         start = time.perf_counter()
         batch = examples.batch(rows.tolist())
         base = pair.bridge.base(batch.tensors)

@@ -60,7 +60,7 @@ def settings(pair: str) -> list[str]:
 def assembled(pair: str, registry: Registry, *overrides: str) -> Assembly:
     runfile = load(file_of(pair), [*settings(pair), *overrides], registry)
     assembly = assemble(runfile, registry, SilentProgress())
-    assemble_optimizers(assembly, 1, 1)  # decides which networks learn
+    assemble_optimizers(assembly)  # decides which networks learn
     return assembly
 
 
